@@ -1,0 +1,68 @@
+# `make setup`, `make run`, `make test`: nothing else needs to be installed first but Python 3.11+ and make.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+SWAGGER := src/keystead/api/static/swagger-ui
+export PYTHON
+
+.PHONY: setup run test lint types imports bench lock docs
+.DEFAULT_GOAL := setup
+
+setup: .venv/.runtime $(SWAGGER)/swagger-ui-bundle.js
+
+run: setup
+	@exec $(BIN)/keystead serve
+
+# The last line is pytest's own.
+test: setup .venv/.dev lint types imports
+	@scripts/system-packages
+	@$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	@$(BIN)/mypy
+
+imports: .venv/.dev
+	@$(BIN)/lint-imports
+
+bench: setup .venv/.dev
+	@$(BIN)/python -m bench
+
+docs: .venv/.dev
+	@$(BIN)/python -m scripts.settings_docs
+
+# Compiled in an environment of its own. `--universal`: one lock for Linux and macOS; no index is named.
+COMPILE = .lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(UPGRADE)
+lock:
+	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet uv==$(UV_VERSION)
+	@$(COMPILE) --output-file locks/runtime.txt pyproject.toml --group build
+	@$(COMPILE) --output-file locks/dev.txt pyproject.toml --group build --group dev --constraints locks/runtime.txt
+	@rm -rf .lock
+
+# The stamps: each step runs again when what it is made from has changed.
+INSTALL = $(BIN)/pip install --quiet --quiet --disable-pip-version-check
+
+.venv/bin/pip:
+	@scripts/system-packages venv
+	@$(PYTHON) -m venv .venv
+
+# The build backend is locked too: built in isolation, it would be fetched without a hash.
+.venv/.runtime: locks/runtime.txt pyproject.toml | .venv/bin/pip
+	@$(INSTALL) --require-hashes --requirement locks/runtime.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: locks/dev.txt .venv/.runtime
+	@$(INSTALL) --require-hashes --requirement locks/dev.txt
+	@touch $@
+
+$(SWAGGER)/swagger-ui-bundle.js: package-lock.json .npmrc
+	@scripts/system-packages npm
+	@npm ci --silent
+	@mkdir -p $(SWAGGER)
+	@cd node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js favicon-32x32.png "$(CURDIR)/$(SWAGGER)"
+	@touch $@
