@@ -1,0 +1,86 @@
+"""What can go wrong, in the domain's words.
+
+A refused key is an answer, not an error (see `verdict`): these mean that the work could not be done.
+Each carries its data as attributes, a stable `code` (the slug of the problem type at the HTTP edge)
+and a public sentence, `str(error)`, which is safe to show to whoever asked.
+"""
+
+
+class KeysteadError(Exception):
+    """Root of all our errors; never raised itself. `code` is a stable kebab-case slug."""
+
+    code = "error"
+
+
+class InvalidInput(KeysteadError):
+    """What was sent can be mended by its sender: `field` names the place, `problem` the fault and the fix."""
+
+    code = "invalid-input"
+
+    def __init__(self, field: str, problem: str, *, code: str | None = None) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+        if code is not None:
+            self.code = code
+
+
+class Denied(KeysteadError):
+    """The principal is known and may not do this. `code` says which rule refused."""
+
+    code = "forbidden"
+
+    def __init__(self, problem: str, *, code: str = "forbidden") -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+class NotFound(KeysteadError):
+    """Absent, or not the principal's to know of: both read alike, on purpose."""
+
+    code = "not-found"
+
+    def __init__(self, kind: str, identifier: str) -> None:
+        super().__init__(f"There is no {kind} {identifier} that you may see.")
+        self.kind = kind
+        self.identifier = identifier
+
+
+class Conflict(KeysteadError):
+    """The state of things does not allow it now; `code` says which rule stands in the way."""
+
+    code = "conflict"
+
+    def __init__(self, problem: str, *, code: str = "conflict") -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+class Stale(KeysteadError):
+    """A conditional change named a revision that is no longer the newest (`If-Match`)."""
+
+    code = "precondition-failed"
+
+    def __init__(self, kind: str, identifier: str) -> None:
+        super().__init__(f"The {kind} {identifier} was changed since you read it. Read it again, then retry.")
+
+
+class Unavailable(KeysteadError):
+    """A store that we depend on did not answer; nothing was written. Trying again later is right."""
+
+    code = "unavailable"
+
+    def __init__(self, dependency: str) -> None:
+        super().__init__(f"The {dependency} is not available. Nothing was changed; try again in a moment.")
+        self.dependency = dependency
+
+
+class Misconfigured(KeysteadError):
+    """A setting makes it unsafe or impossible to start; `setting` names it, `problem` how to mend it."""
+
+    code = "misconfigured"
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting}: {problem}")
+        self.setting = setting
+        self.problem = problem

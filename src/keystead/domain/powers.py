@@ -1,0 +1,190 @@
+"""Who may do what: one table, read by every service and printed in the docs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from keystead.domain.ids import OrganizationId, UserId
+from keystead.domain.keys import By, ByKind, Key, KeyType, OwnerKind
+from keystead.domain.scopes import scope_covers
+from keystead.domain.tenants import Role
+from keystead.domain.verdict import Known
+
+
+class Power(StrEnum):
+    """Something that a principal may be allowed to do."""
+
+    READ_ORGANIZATIONS = "read organizations"
+    CHANGE_ORGANIZATIONS = "rename organizations and edit their labels"
+    DELETE_ORGANIZATIONS = "delete organizations"
+    PROVIDE_ORGANIZATIONS = "create and suspend organizations, set ceilings, metadata and external ids"
+    READ_MEMBERS = "list members"
+    CHANGE_MEMBERS = "add, change and remove members"
+    READ_APPS = "read apps"
+    CHANGE_APPS = "create, change, suspend and delete apps"
+    PROVIDE_APPS = "set metadata and external ids of apps"
+    READ_APP_KEYS = "read app keys"
+    CHANGE_APP_KEYS = "create, change, rotate, disable, reveal and revoke app keys"
+    USE_PERSONAL_KEYS = "read and manage personal keys (members: their own)"
+    READ_USERS = "read users (members: themselves)"
+    PROVIDE_USERS = "create, change and suspend users"
+    READ_SCOPES = "read the scope catalogue (members: what they may grant)"
+    PROVIDE_SCOPES = "change the scope catalogue"
+    MANAGE_ROOT_KEYS = "read and manage root keys"
+    READ_AUDIT = "read the audit log"
+    READ_METRICS = "read metrics"
+    VERIFY = "verify keys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The root scope that carries a power, and the roles that do."""
+
+    scope: str
+    roles: frozenset[Role] = frozenset()
+
+
+_OWNER = frozenset({Role.OWNER})
+_ADMINS = _OWNER | {Role.ADMIN}
+_DEVELOPERS = _ADMINS | {Role.DEVELOPER}
+_MEMBERS = _DEVELOPERS | {Role.VIEWER}
+
+POWERS: dict[Power, Rule] = {
+    Power.READ_ORGANIZATIONS: Rule(scope="organizations:*", roles=_MEMBERS),
+    Power.CHANGE_ORGANIZATIONS: Rule(scope="organizations:*", roles=_ADMINS),
+    Power.DELETE_ORGANIZATIONS: Rule(scope="organizations:*", roles=_OWNER),
+    Power.PROVIDE_ORGANIZATIONS: Rule(scope="organizations:*"),
+    Power.READ_MEMBERS: Rule(scope="users:*", roles=_MEMBERS),
+    Power.CHANGE_MEMBERS: Rule(scope="users:*", roles=_ADMINS),
+    Power.READ_APPS: Rule(scope="apps:*", roles=_MEMBERS),
+    Power.CHANGE_APPS: Rule(scope="apps:*", roles=_ADMINS),
+    Power.PROVIDE_APPS: Rule(scope="apps:*"),
+    Power.READ_APP_KEYS: Rule(scope="keys:*", roles=_MEMBERS),
+    Power.CHANGE_APP_KEYS: Rule(scope="keys:*", roles=_DEVELOPERS),
+    Power.USE_PERSONAL_KEYS: Rule(scope="personal_keys:*", roles=_MEMBERS),
+    Power.READ_USERS: Rule(scope="users:*", roles=_MEMBERS),
+    Power.PROVIDE_USERS: Rule(scope="users:*"),
+    Power.READ_SCOPES: Rule(scope="scopes:*", roles=_MEMBERS),
+    Power.PROVIDE_SCOPES: Rule(scope="scopes:*"),
+    Power.MANAGE_ROOT_KEYS: Rule(scope="root_keys:*"),
+    Power.READ_AUDIT: Rule(scope="audit:read", roles=_ADMINS),
+    Power.READ_METRICS: Rule(scope="metrics:read"),
+    Power.VERIFY: Rule(scope="verify"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """A person at the data directory: may do all."""
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.OPERATOR, id="local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """Keystead itself, doing what its settings say."""
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.SYSTEM, id="keystead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootKey:
+    """A root key: may do what its scopes say, everywhere."""
+
+    key: Key
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.ROOT_KEY, id=self.key.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalKey:
+    """A personal key: acts as its user, with the role held at this moment in the key's organization."""
+
+    key: Key
+    user_id: UserId
+    organization_id: OrganizationId
+    role: Role
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.KEY, id=self.key.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppKey:
+    """An app's secret key: may read, rotate and revoke itself."""
+
+    key: Key
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.KEY, id=self.key.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A public key, an app's or a user's: opens nothing in our own API."""
+
+    key: Key
+
+    @property
+    def by(self) -> By:
+        """How audit names it."""
+        return By(kind=ByKind.KEY, id=self.key.id)
+
+
+Principal = Operator | System | RootKey | PersonalKey | AppKey | PublicKey
+
+
+def principal_of(known: Known) -> Principal:
+    """Who acts when this key was accepted in our own API."""
+    key, user, role = known.key, known.user, known.role
+    if key.type is KeyType.PUBLIC:
+        return PublicKey(key=key)
+    if key.owner.kind is OwnerKind.INSTANCE:
+        return RootKey(key=key)
+    if user is None or role is None or key.organization_id is None:
+        return AppKey(key=key)
+    return PersonalKey(key=key, user_id=user.id, organization_id=key.organization_id, role=role)
+
+
+def holds(principal: Principal, power: Power) -> bool:
+    """Whether `principal` has `power` anywhere at all.
+
+    Judged before anything is looked up, so that a refusal says nothing about what exists.
+    """
+    match principal:
+        case Operator() | System():
+            return True
+        case RootKey(key=key):
+            return any(scope_covers(scope, POWERS[power].scope) for scope in key.scopes)
+        case PersonalKey(role=role):
+            return role in POWERS[power].roles
+        case AppKey() | PublicKey():
+            return False
+
+
+def reaches(principal: Principal, organization_id: OrganizationId | None) -> bool:
+    """Whether what belongs to `organization_id` (None: to the instance) is the principal's to know of."""
+    match principal:
+        case Operator() | System() | RootKey():
+            return True
+        case PersonalKey(organization_id=own):
+            return own == organization_id
+        case AppKey() | PublicKey():
+            return False
+
+
+def is_provider(principal: Principal) -> bool:
+    """Whether the provider acts: an operator, a root key, or Keystead as its settings say."""
+    return isinstance(principal, Operator | System | RootKey)

@@ -1,0 +1,88 @@
+"""Names, notes and ids that people give us: what they may hold, and clear words when they may not."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from keystead.domain.errors import InvalidInput
+
+MAX_NAME_LENGTH = 100
+MAX_NOTE_LENGTH = 500
+MAX_NOTES_BYTES = 16 * 1024
+
+_EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_LABEL_NAME = re.compile(r"[A-Za-z0-9_./-]{1,64}")
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def make_name(text: str, *, field: str = "name") -> str:
+    """A name for people to read: 1 to 100 printable characters, spaces at both ends removed.
+
+    Controls, line breaks and invisible formatting (which can make one name look like another) are refused.
+    """
+    name = text.strip(" ")
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise InvalidInput(field, f"write 1 to {MAX_NAME_LENGTH} characters")
+    _require_printable(name, field)
+    return name
+
+
+def make_external_id(text: str, *, field: str = "external_id") -> str:
+    """The provider's own id: 1 to 128 of `[\\x21-\\x7e]`, and not `-` (which stands for none)."""
+    if not _EXTERNAL_ID.fullmatch(text) or text == "-":
+        raise InvalidInput(field, "write 1 to 128 visible ASCII characters without spaces, and not just '-'")
+    return text
+
+
+def make_email(text: str, *, field: str = "email") -> str:
+    """An e-mail address in lower case. Only its rough shape is judged: whether it exists, only a mail can tell."""
+    email = text.strip(" ").lower()
+    if not _EMAIL.fullmatch(email):
+        raise InvalidInput(field, "write an e-mail address such as ada@example.com")
+    _require_printable(email, field)
+    return email
+
+
+def make_labels(items: Mapping[str, str], *, size_bytes: int, field: str = "labels") -> dict[str, str]:
+    """The customer's notes: printable text by short names; `size_bytes` is their size as JSON, 16 KiB at most."""
+    _require_size(size_bytes, field)
+    for name, value in items.items():
+        if not _LABEL_NAME.fullmatch(name):
+            raise InvalidInput(field, "write label names of 1 to 64 letters, digits and _ . / -")
+        _require_printable(value, f"{field}.{name}")
+    return dict(items)
+
+
+def make_metadata(
+    items: Mapping[str, object], *, size_bytes: int, field: str = "metadata"
+) -> dict[str, object]:
+    """The provider's facts: any JSON object of at most 16 KiB."""
+    _require_size(size_bytes, field)
+    return dict(items)
+
+
+def make_note(text: str, *, field: str) -> str:
+    """A sentence for people: up to 500 printable characters."""
+    if len(text) > MAX_NOTE_LENGTH:
+        raise InvalidInput(field, f"write at most {MAX_NOTE_LENGTH} characters")
+    _require_printable(text, field)
+    return text
+
+
+def make_filter(text: str, *, field: str) -> str:
+    """A text to search for: printable, at most 200 characters."""
+    if not 1 <= len(text) <= 2 * MAX_NAME_LENGTH:
+        raise InvalidInput(field, f"write 1 to {2 * MAX_NAME_LENGTH} characters")
+    _require_printable(text, field)
+    return text
+
+
+def _require_size(size_bytes: int, field: str) -> None:
+    if size_bytes > MAX_NOTES_BYTES:
+        raise InvalidInput(field, f"is {size_bytes} bytes as JSON; keep it to {MAX_NOTES_BYTES}")
+
+
+def _require_printable(text: str, field: str) -> None:
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        raise InvalidInput(field, "remove control characters, line breaks and invisible characters")

@@ -1,0 +1,334 @@
+"""The seams: what services need from the outside, as small Protocols in the domain's words.
+
+Every method of a table raises `Unavailable` when the store cannot be read or written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from keystead.domain.audit import Entry, Subject
+from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId, VersionId
+from keystead.domain.keys import Key, KeyType, OwnerKind, Status
+from keystead.domain.tenants import App, CatalogueScope, Member, Organization, User
+from keystead.domain.verdict import Known
+
+Clock = Callable[[], datetime]
+"""Now, as aware UTC in whole milliseconds."""
+
+Entropy = Callable[[int], bytes]
+"""So many bytes from the operating system's source of chance."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a page ended: the instant and id of its last item."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of a list is wanted: newest first, at most `limit` items, after `after`."""
+
+    limit: int = 50
+    after: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """A page of a list; `more` says whether another follows."""
+
+    items: Sequence[T]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFilter:
+    """Which keys are listed; None (or empty) does not filter.
+
+    `status` None lists all but revoked ones; `ephemeral` chooses between ephemeral keys and the others.
+    `name` is a part of the name in any letter case; `external_id` is the owning app's or user's;
+    `unused_since` also finds keys never used that were made before it.
+    """
+
+    now: datetime
+    organization_id: OrganizationId | None = None
+    owner_kind: OwnerKind | None = None
+    owner_id: AppId | UserId | None = None
+    status: Status | None = None
+    type: KeyType | None = None
+    name: str | None = None
+    start: str | None = None
+    last4: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    external_id: str | None = None
+    expires_before: datetime | None = None
+    unused_since: datetime | None = None
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantFilter:
+    """Which organizations, apps or users are listed; None (or empty) does not filter."""
+
+    organization_id: OrganizationId | None = None
+    name: str | None = None
+    external_id: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What an `Idempotency-Key` did: `subject` and the HMAC of the body that was sent with it."""
+
+    principal: str
+    method: str
+    path: str
+    key: str
+    body_hmac: bytes
+    subject: Subject
+    epoch: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """Accepted attempts with one version that were not yet written: how many, and the last one's instant."""
+
+    key_id: KeyId
+    version_id: VersionId
+    count: int
+    last_used_at: datetime
+
+
+class Organizations(Protocol):
+    """Organizations by id; deleted ones are found by nothing here."""
+
+    async def find(self, organization_id: OrganizationId) -> Organization | None: ...
+
+    async def find_external(self, external_id: str) -> Organization | None: ...
+
+    async def insert(self, organization: Organization) -> None:
+        """Add it; its `external_id` must be free (services look under the write lock)."""
+
+    async def update(self, organization: Organization) -> None: ...
+
+    async def list(self, wanted: TenantFilter, page: Page) -> Listing[Organization]: ...
+
+
+class Apps(Protocol):
+    """Apps by id; deleted ones are found by nothing here."""
+
+    async def find(self, app_id: AppId) -> App | None: ...
+
+    async def find_external(self, external_id: str) -> App | None: ...
+
+    async def insert(self, app: App) -> None: ...
+
+    async def update(self, app: App) -> None: ...
+
+    async def list(self, wanted: TenantFilter, page: Page) -> Listing[App]: ...
+
+    async def count(self, organization_id: OrganizationId) -> int: ...
+
+
+class Users(Protocol):
+    """Users by id, e-mail (lower case) and external id."""
+
+    async def find(self, user_id: UserId) -> User | None: ...
+
+    async def find_email(self, email: str) -> User | None: ...
+
+    async def find_external(self, external_id: str) -> User | None: ...
+
+    async def insert(self, user: User) -> None: ...
+
+    async def update(self, user: User) -> None: ...
+
+    async def list(self, wanted: TenantFilter, page: Page) -> Listing[User]: ...
+
+
+class Members(Protocol):
+    """Who belongs to which organization."""
+
+    async def find(self, organization_id: OrganizationId, user_id: UserId) -> Member | None: ...
+
+    async def insert(self, member: Member) -> None: ...
+
+    async def update(self, member: Member) -> None: ...
+
+    async def delete(self, organization_id: OrganizationId, user_id: UserId) -> None: ...
+
+    async def list(self, organization_id: OrganizationId, page: Page) -> Listing[tuple[Member, User]]:
+        """Members with their users; a position is the membership's instant and the user's id."""
+
+    async def of_user(self, user_id: UserId) -> Sequence[Member]:
+        """The user's memberships in organizations that are not deleted."""
+
+    async def count(self, organization_id: OrganizationId) -> int: ...
+
+    async def count_owners(self, organization_id: OrganizationId) -> int: ...
+
+
+class Keys(Protocol):
+    """Keys with all their versions, whole values in and out."""
+
+    async def find(self, key_id: KeyId) -> Key | None: ...
+
+    async def find_digest(self, digest: bytes) -> Key | None: ...
+
+    async def insert(self, key: Key) -> None: ...
+
+    async def update(self, key: Key) -> None:
+        """Write the key and its versions as they are now, new versions included.
+
+        Leaves `use_count` and `last_used_at` alone: those belong to `UseStore`.
+        """
+
+    async def list(self, wanted: KeyFilter, page: Page) -> Listing[Key]: ...
+
+    async def count_live(self, owner_id: AppId | UserId, now: datetime) -> int:
+        """How many keys of an app or user are neither revoked nor expired."""
+
+    async def unrevoked(
+        self, *, organization_id: OrganizationId | None = None, owner_id: AppId | UserId | None = None
+    ) -> Sequence[Key]:
+        """All keys below an organization, an app or a user (or a user in one organization) not yet revoked.
+
+        At least one of the two is given; when both are, both must hold.
+        """
+
+    async def made_by(self, key_id: KeyId) -> Sequence[Key]:
+        """Keys whose `created_by` names this key, revoked ones too; one generation."""
+
+    async def purge_ephemeral(self, ended_before: datetime) -> int:
+        """Delete ephemeral keys that were revoked or expired before the instant; says how many."""
+
+
+class Scopes(Protocol):
+    """The catalogue of scopes."""
+
+    async def find(self, name: str) -> CatalogueScope | None: ...
+
+    async def find_many(self, names: Sequence[str]) -> Sequence[CatalogueScope]: ...
+
+    async def insert(self, scope: CatalogueScope) -> None: ...
+
+    async def update(self, scope: CatalogueScope) -> None: ...
+
+    async def delete(self, name: str) -> None: ...
+
+    async def list(self, page: Page, *, grantable_only: bool) -> Listing[CatalogueScope]:
+        """A position is the scope's instant and its name."""
+
+
+class Audit(Protocol):
+    """The audit log: appended to, never changed."""
+
+    async def append(self, entries: Sequence[Entry]) -> None: ...
+
+    async def list(self, organization_id: OrganizationId, page: Page) -> Listing[Entry]: ...
+
+    async def newest_at(self) -> datetime | None:
+        """The instant of the last entry; what a clock that went back is told by."""
+
+
+class Changes(Protocol):
+    """The primary's change numbers."""
+
+    async def append(self, subjects: Sequence[Subject], mark: bytes) -> int:
+        """One epoch for one mutation: a row for each subject, all with `mark`. Returns the epoch.
+
+        Epochs grow by one in commit order.
+        """
+
+    async def newest(self) -> int:
+        """The last epoch, 0 at the beginning."""
+
+
+class Idempotency(Protocol):
+    """What `Idempotency-Key`s did, for 24 hours."""
+
+    async def find(self, principal: str, method: str, path: str, key: str) -> Recorded | None: ...
+
+    async def insert(self, recorded: Recorded) -> None: ...
+
+    async def purge(self, before: datetime) -> int: ...
+
+
+class Facts(Protocol):
+    """Small facts about the instance, by name."""
+
+    async def find(self, name: str) -> str | None: ...
+
+    async def insert(self, name: str, value: str) -> None: ...
+
+
+class Tables(Protocol):
+    """All tables as one transaction sees them."""
+
+    @property
+    def organizations(self) -> Organizations: ...
+    @property
+    def apps(self) -> Apps: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def members(self) -> Members: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def scopes(self) -> Scopes: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
+    @property
+    def facts(self) -> Facts: ...
+
+
+class Store(Protocol):
+    """The primary."""
+
+    def read(self) -> AbstractAsyncContextManager[Tables]:
+        """One consistent view; writes nothing."""
+
+    def write(self) -> AbstractAsyncContextManager[Tables]:
+        """One transaction that no other write runs beside, in this process or another.
+
+        Leaving the block commits, durably; an exception in it undoes all. What is read inside cannot change
+        before the commit, so reading, deciding and writing never loses an update.
+        """
+
+
+class Index(Protocol):
+    """Finds what a verdict needs by the digest of a token: the seam that a node's replica fills."""
+
+    async def find(self, digest: bytes) -> Known | None:
+        """What is known of the token, dead versions included; None if it was never ours."""
+
+
+class Uses(Protocol):
+    """Counts accepted attempts on the hot path; a crash may lose what was not flushed."""
+
+    def count(self, known: Known, now: datetime) -> None:
+        """Add one use of the presented version at `now`. Never waits and never fails."""
+
+
+class UseStore(Protocol):
+    """Where counted uses are kept."""
+
+    async def add_uses(self, used: Sequence[Used]) -> None:
+        """Add all counts, to versions and their keys, in one transaction; versions that are gone are passed over.
+
+        `last_used_at` only ever moves forward.
+        """
