@@ -1,0 +1,1 @@
+"""HTTP: the management API, verify, forward-auth and problems. Parses, calls one service, renders."""

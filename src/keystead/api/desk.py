@@ -1,0 +1,146 @@
+"""The way in to our own API: who asks is judged before anything that was sent is read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import SkipValidation
+
+from keystead.api.facts import Headers, caller_address, has_override, only, peer_address
+from keystead.api.metrics import Metrics
+from keystead.api.problems import RefusedCall, TooManyCalls, request_id
+from keystead.domain.errors import InvalidInput
+from keystead.domain.gcra import Refused
+from keystead.domain.networks import Address
+from keystead.domain.powers import Operator, RootKey, principal_of
+from keystead.domain.presented import Place, presented_token
+from keystead.domain.verdict import Attempt, Reason
+from keystead.services.authenticate import authenticate
+from keystead.services.context import Actor, Context, Once
+from keystead.services.throttle import Throttle
+
+API_ROOT = b"/api/v1"
+UNCONSTRAINED = "unconstrained"
+"""A route's option: reading and revoking oneself, which no constraint blocks."""
+
+QUERY = "query"
+"""A route's option: the query parameters it knows; any other is refused."""
+
+_MAX_ONCE_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What the API needs to know at its door; `as_operator` lets in who stands at the data directory."""
+
+    context: Context
+    throttle: Throttle
+    metrics: Metrics
+    places: tuple[Place, ...]
+    trusted_proxies: tuple[str, ...]
+    as_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a route handler works with: the services' context, and who asks."""
+
+    context: Context
+    actor: Actor
+    metrics: Metrics
+
+
+AtDesk = NamedDependency[SkipValidation[Desk]]
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard: judge the key that calls, then its rate, then that the query holds nothing unknown."""
+    door: Door = connection.app.state.door
+    connection.state.actor = await _actor(
+        connection, door, unconstrained=bool(handler.opt.get(UNCONSTRAINED))
+    )
+    _require_rate(door, connection.state.actor)
+    _require_known_query(connection, handler.opt.get(QUERY, ()))
+
+
+async def provide_desk(request: Request[Any, Any, Any]) -> Desk:
+    """Dependency: the desk of an admitted request, with its `Idempotency-Key` if it has one."""
+    door: Door = request.app.state.door
+    actor: Actor = request.state.actor
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method != "POST":
+        return Desk(context=door.context, actor=actor, metrics=door.metrics)
+    if not 1 <= len(key) <= _MAX_ONCE_LENGTH or not key.isascii() or not key.isprintable():
+        raise InvalidInput("Idempotency-Key", "write 1 to 255 visible ASCII characters, such as a UUID")
+    once = Once(method=request.method, path=request.scope["path"], key=key, body=await request.body())
+    return Desk(context=door.context, actor=replace(actor, once=once), metrics=door.metrics)
+
+
+async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> Actor:
+    headers: Headers = connection.scope["headers"]
+    address = caller_address(peer_address(connection.scope.get("client")), headers, door.trusted_proxies)
+    if door.as_operator:
+        return Actor(principal=Operator(), request_id=request_id(connection))
+    attempt = Attempt(
+        now=door.context.clock(),
+        method=str(connection.scope["method"]),
+        path=_own_path(connection),
+        origin=only(headers, b"origin"),
+        address=address,
+        overridden=has_override(headers),
+    )
+    presented = presented_token(headers, door.places)
+    verdict = await authenticate(door.context, presented, attempt, unconstrained=unconstrained)
+    if verdict.known is None or verdict.reason is not None:
+        raise RefusedCall(verdict.reason or Reason.UNKNOWN, door.places)
+    return Actor(
+        principal=principal_of(verdict.known),
+        version=verdict.known.version,
+        address=_text(address),
+        request_id=request_id(connection),
+    )
+
+
+def _own_path(connection: Connection) -> str:
+    """What follows `/api/v1`, raw as sent: what the constraints of keys for our own API are judged on."""
+    raw = connection.scope.get("raw_path") or connection.scope["path"].encode()
+    return raw.removeprefix(API_ROOT).decode("latin-1")
+
+
+def _require_rate(door: Door, actor: Actor) -> None:
+    if isinstance(actor.principal, Operator | RootKey):
+        return
+    taken = door.throttle.take(actor.principal.by.id, door.context.clock())
+    if isinstance(taken, Refused):
+        raise TooManyCalls(_rate_headers(door.throttle, taken))
+
+
+def _rate_headers(throttle: Throttle, refused: Refused) -> dict[str, str]:
+    """The fields of the IETF's RateLimit draft, and Retry-After in whole seconds."""
+    rate, wait_s = throttle.rate, max(1, math.ceil(refused.retry_after_us / 1_000_000))
+    return {
+        "RateLimit-Policy": f'"management";q={rate.units};w={rate.period_s}',
+        "RateLimit": f'"management";r=0;t={wait_s}',
+        "Retry-After": str(wait_s),
+    }
+
+
+def _require_known_query(connection: Connection, known: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name, _ in connection.query_params.multi_items():
+        if name not in known and not ("labels.*" in known and name.startswith("labels.")):
+            raise InvalidInput(name, "is not a query parameter here; leave it out")
+        if name in seen:
+            raise InvalidInput(name, "was given twice; give it once")
+        seen.add(name)
+
+
+def _text(address: Address | None) -> str | None:
+    return None if address is None else str(address)

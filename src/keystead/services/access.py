@@ -1,0 +1,94 @@
+"""Finding what a principal may touch: forbidden and missing answer alike.
+
+Each function first asks whether the principal holds the power anywhere (Denied, whatever exists), then whether
+the thing is there and within its reach (NotFound for both), so that no answer tells of other organizations.
+"""
+
+from dataclasses import dataclass
+
+from keystead.domain.errors import Denied, NotFound
+from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
+from keystead.domain.keys import Key, OwnerKind
+from keystead.domain.powers import PersonalKey, Power, Principal, holds, is_provider, reaches
+from keystead.domain.tenants import App, Organization, User
+from keystead.ports import Tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyPowers:
+    read: Power
+    change: Power
+
+
+_KEY_POWERS = {
+    OwnerKind.APP: _KeyPowers(read=Power.READ_APP_KEYS, change=Power.CHANGE_APP_KEYS),
+    OwnerKind.USER: _KeyPowers(read=Power.USE_PERSONAL_KEYS, change=Power.USE_PERSONAL_KEYS),
+    OwnerKind.INSTANCE: _KeyPowers(read=Power.MANAGE_ROOT_KEYS, change=Power.MANAGE_ROOT_KEYS),
+}
+
+
+def require(principal: Principal, power: Power) -> None:
+    """Raise Denied unless the principal holds the power."""
+    if not holds(principal, power):
+        raise Denied(f"This key may not {power}.")
+
+
+def require_provider(principal: Principal, field: str) -> None:
+    """Raise Denied (`provider-only`), naming the field, unless the provider acts."""
+    if not is_provider(principal):
+        raise Denied(f"{field} is set by the provider only. Leave it out.", code="provider-only")
+
+
+async def reach_organization(
+    tables: Tables, principal: Principal, power: Power, organization_id: OrganizationId
+) -> Organization:
+    """The organization, if the principal may use `power` on it."""
+    require(principal, power)
+    found = await tables.organizations.find(organization_id)
+    if found is None or not reaches(principal, found.id):
+        raise NotFound("organization", organization_id)
+    return found
+
+
+async def reach_app(tables: Tables, principal: Principal, power: Power, app_id: AppId) -> App:
+    """The app, if the principal may use `power` on it."""
+    require(principal, power)
+    found = await tables.apps.find(app_id)
+    if found is None or not reaches(principal, found.organization_id):
+        raise NotFound("app", app_id)
+    return found
+
+
+async def reach_user(tables: Tables, principal: Principal, power: Power, user_id: UserId) -> User:
+    """The user, if the principal may use `power` on it; a personal key reaches its own user only."""
+    require(principal, power)
+    found = await tables.users.find(user_id)
+    if found is None or (isinstance(principal, PersonalKey) and principal.user_id != user_id):
+        raise NotFound("user", user_id)
+    return found
+
+
+async def reach_key(tables: Tables, principal: Principal, key_id: KeyId, *, change: bool) -> Key:
+    """The key, of whichever kind, if the principal may read it or, with `change`, manage it."""
+    if not any(holds(principal, powers.change if change else powers.read) for powers in _KEY_POWERS.values()):
+        raise Denied("This key may not read or manage keys.")
+    found = await tables.keys.find(key_id)
+    if found is None or not sees(principal, found):
+        raise NotFound("key", key_id)
+    if change:
+        require(principal, _KEY_POWERS[found.owner.kind].change)
+    return found
+
+
+def sees(principal: Principal, key: Key) -> bool:
+    """Whether the key is the principal's to know of: a personal key only for its own user and the provider."""
+    if not holds(principal, _KEY_POWERS[key.owner.kind].read) or not reaches(principal, key.organization_id):
+        return False
+    if isinstance(principal, PersonalKey) and key.owner.kind is OwnerKind.USER:
+        return key.owner.id == principal.user_id
+    return True
+
+
+def may_change(principal: Principal, key: Key) -> bool:
+    """Whether the principal may manage the key."""
+    return sees(principal, key) and holds(principal, _KEY_POWERS[key.owner.kind].change)

@@ -1,0 +1,203 @@
+"""A mutation: one transaction that holds the change, its audit entries, its epoch and its idempotency record."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from keystead.domain.audit import Entry, Subject
+from keystead.domain.errors import Conflict, InvalidInput
+from keystead.domain.ids import IdKind, OrganizationId
+from keystead.domain.tokens import Token
+from keystead.ports import Recorded, Tables
+from keystead.services.context import Actor, Context, Once
+
+MARK_BYTES = 8
+REPLAYABLE_FOR = timedelta(hours=24)
+
+_UNRECORDED = frozenset({"digest", "token", "use_count", "last_used_at", "revision"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed(Generic[T]):
+    """What a mutation leaves: the value as it is now, and the epoch that made it so (None: no verdict changed).
+
+    `token` is in clear only here, in the answer that makes it. `replayed` says that an earlier request with the
+    same `Idempotency-Key` did the work; its token went with that answer.
+    """
+
+    value: T
+    epoch: int | None
+    token: Token | None = None
+    replayed: bool = False
+
+
+class Mutation:
+    """One mutation under way: reads and writes through `tables`, tells what it did through `record`."""
+
+    def __init__(self, context: Context, actor: Actor, tables: Tables) -> None:
+        self.tables = tables
+        self.now = context.clock()
+        self.epoch: int | None = None
+        self._context = context
+        self._actor = actor
+        self._done: list[tuple[str, Subject, OrganizationId | None, object, object]] = []
+        self._touched: list[Subject] = []
+        self._about: Subject | None = None
+        self._replayed = False
+
+    async def earlier(self, about: Subject | None = None) -> Recorded | None:
+        """What this `Idempotency-Key` did before, or None if the work is still to be done.
+
+        Called once the actor was judged, so that a replay is judged again. `about` is the subject to remember
+        if nothing comes to be recorded. Raises InvalidInput when the key came with another body.
+        """
+        self._about = about
+        once = self._actor.once
+        if once is None:
+            return None
+        await self.tables.idempotency.purge(self.now - REPLAYABLE_FOR)
+        found = await self.tables.idempotency.find(
+            self._actor.principal.by.id, once.method, once.path, once.key
+        )
+        if found is None:
+            return None
+        if found.body_hmac != self._body_hmac(once):
+            problem = "was used with another body; use a new key for a new request"
+            raise InvalidInput("Idempotency-Key", problem, code="idempotency-key-reused")
+        self._replayed = True
+        self.epoch = found.epoch
+        return found
+
+    def record(  # noqa: PLR0913 - an audit entry has this many parts
+        self,
+        action: str,
+        subject: Subject,
+        organization_id: OrganizationId | None,
+        *,
+        before: object,
+        after: object,
+        verdicts: bool = True,
+    ) -> None:
+        """Say what was changed; `before` None for what was made, `after` None for what is gone.
+
+        `verdicts` says whether a verdict can change by it, which gives the mutation its epoch.
+        """
+        self._done.append((action, subject, organization_id, before, after))
+        if verdicts:
+            self._touched.append(subject)
+
+    async def finish(self) -> None:
+        """Write the epoch, the audit entries and the idempotency record; the caller's block commits."""
+        if self._replayed:
+            return
+        if self._touched:
+            self.epoch = await self.tables.changes.append(self._touched, self._context.entropy(MARK_BYTES))
+        await self.tables.audit.append([self._entry(*done) for done in self._done])
+        about = self._about or (self._done[0][1] if self._done else None)
+        if self._actor.once is not None and about is not None:
+            await self.tables.idempotency.insert(self._recorded(self._actor.once, about))
+
+    def _entry(
+        self,
+        action: str,
+        subject: Subject,
+        organization_id: OrganizationId | None,
+        before: object,
+        after: object,
+    ) -> Entry:
+        old, new = _differences(before, after)
+        return Entry(
+            id=self._context.new_id(IdKind.AUDIT),
+            at=self.now,
+            by=self._actor.principal.by,
+            action=action,
+            subject=subject,
+            organization_id=organization_id,
+            before=old,
+            after=new,
+            address=self._actor.address,
+            request_id=self._actor.request_id,
+            epoch=self.epoch,
+        )
+
+    def _recorded(self, once: Once, about: Subject) -> Recorded:
+        return Recorded(
+            principal=self._actor.principal.by.id,
+            method=once.method,
+            path=once.path,
+            key=once.key,
+            body_hmac=self._body_hmac(once),
+            subject=about,
+            epoch=self.epoch,
+            at=self.now,
+        )
+
+    def _body_hmac(self, once: Once) -> bytes:
+        return self._context.seals.seal("idempotency", once.body)
+
+
+@asynccontextmanager
+async def mutation(context: Context, actor: Actor) -> AsyncIterator[Mutation]:
+    """Open a mutation; leaving the block commits all of it, an exception undoes all of it.
+
+    Raises Conflict (`idempotency-in-progress`) while a request with the same `Idempotency-Key` is under way.
+    """
+    with _alone(context, actor):
+        async with context.store.write() as tables:
+            work = Mutation(context, actor, tables)
+            yield work
+            await work.finish()
+
+
+@contextmanager
+def _alone(context: Context, actor: Actor) -> Iterator[None]:
+    once = actor.once
+    if once is None:
+        yield
+        return
+    claim = (actor.principal.by.id, once.method, once.path, once.key)
+    if claim in context.running:
+        problem = "A request with this Idempotency-Key is still running. Wait for its answer, then retry."
+        raise Conflict(problem, code="idempotency-in-progress")
+    context.running.add(claim)
+    try:
+        yield
+    finally:
+        context.running.discard(claim)
+
+
+def _differences(
+    before: object, after: object
+) -> tuple[Mapping[str, object] | None, Mapping[str, object] | None]:
+    old, new = _snapshot(before), _snapshot(after)
+    if old is None or new is None:
+        return old, new
+    changed = [name for name in new if old.get(name) != new[name]]
+    return {name: old.get(name) for name in changed}, {name: new[name] for name in changed}
+
+
+def _snapshot(value: object) -> dict[str, object] | None:
+    """A value as audit may show it: plain, and without digests, tokens and counters."""
+    if value is None:
+        return None
+    plain = _plain(value)
+    assert isinstance(plain, dict), "only dataclasses are recorded"  # noqa: S101 - a broken invariant
+    return plain
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _UNRECORDED}
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case timedelta():
+            return int(value.total_seconds())
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,97 @@
+"""Revoking keys: final, at once, with a reason; the row stays."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from keystead.domain.errors import Conflict, Denied
+from keystead.domain.ids import AppId, KeyId
+from keystead.domain.keys import Key, OwnerKind, RevokedReason
+from keystead.domain.powers import Principal
+from keystead.services.access import may_change, reach_key
+from keystead.services.change import save_key
+from keystead.services.context import Actor, Context
+from keystead.services.making import replayed_key, subject_of
+from keystead.services.mutation import Changed, Mutation, mutation
+from keystead.services.own import own_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """A revoked key, and the ids of those revoked with it because it had made them."""
+
+    key: Key
+    descendants: tuple[KeyId, ...]
+
+
+async def revoke_key(
+    context: Context, actor: Actor, key_id: KeyId, *, reason: RevokedReason, descendants: bool = False
+) -> Changed[Revoked]:
+    """Revoke a key, and with `descendants` all that it made, generation by generation, in one epoch.
+
+    A key already revoked stays as it is, with its first reason. Raises Conflict (`last-key`) where an app
+    would be left without a usable key, unless `reason` is compromised or the app says otherwise, and
+    Denied where the principal may not manage a descendant: then nothing is revoked.
+    """
+    async with mutation(context, actor) as work:
+        key = await reach_key(work.tables, actor.principal, key_id, change=True)
+        made = await _descendants(work, key) if descendants else ()
+        _require_power(actor.principal, made)
+        doomed = [it for it in (key, *made) if it.revoked_at is None]
+        if reason is not RevokedReason.COMPROMISED:
+            await _require_keys_left(work, doomed)
+        revoked = await revoke_all(work, doomed, reason)
+    ended = revoked.get(key.id, key)
+    return Changed(value=Revoked(key=ended, descendants=tuple(it.id for it in made)), epoch=work.epoch)
+
+
+async def revoke_self(context: Context, actor: Actor) -> Changed[Key]:
+    """Revoke the key that asks, as compromised: whoever holds a token may always end it."""
+    async with mutation(context, actor) as work:
+        key = await own_key(work.tables, actor)
+        if (earlier := await work.earlier(subject_of(key))) is not None:
+            return await replayed_key(work, earlier)
+        revoked = await revoke_all(work, [key], RevokedReason.COMPROMISED)
+    return Changed(value=revoked[key.id], epoch=work.epoch)
+
+
+async def revoke_all(work: Mutation, keys: Iterable[Key], reason: RevokedReason) -> dict[KeyId, Key]:
+    """Revoke keys not yet revoked, as part of a mutation; the caller has judged that it may."""
+    return {
+        key.id: await save_key(
+            work, "key.revoke", key, replace(key, revoked_at=work.now, revoked_reason=reason)
+        )
+        for key in keys
+    }
+
+
+async def _descendants(work: Mutation, key: Key) -> tuple[Key, ...]:
+    found: dict[KeyId, Key] = {}
+    generation: Sequence[Key] = (key,)
+    while generation:
+        made = [child for parent in generation for child in await work.tables.keys.made_by(parent.id)]
+        generation = [child for child in made if child.id not in found]
+        found |= {child.id: child for child in generation}
+    return tuple(found.values())
+
+
+def _require_power(principal: Principal, keys: Iterable[Key]) -> None:
+    if not all(may_change(principal, key) for key in keys):
+        problem = "This key may not revoke all the keys that this one made. Revoke it without descendants."
+        raise Denied(problem)
+
+
+async def _require_keys_left(work: Mutation, doomed: Sequence[Key]) -> None:
+    """Raise Conflict if an app that protects its last usable key would lose it."""
+    ending = {key.id for key in doomed}
+    losing = {key.owner.id for key in doomed if key.owner.kind is OwnerKind.APP and key.is_usable(work.now)}
+    for app_id in sorted(str(it) for it in losing):
+        app = await work.tables.apps.find(AppId(app_id))
+        if app is None or not app.last_key_protection:
+            continue
+        siblings = await work.tables.keys.unrevoked(owner_id=app.id)
+        if not any(key.is_usable(work.now) for key in siblings if key.id not in ending):
+            raise Conflict(
+                f"It is the last usable key of the app {app.id}. Create another key first, or give "
+                "reason=compromised if it was exposed.",
+                code="last-key",
+            )

@@ -1,0 +1,1 @@
+"""Where things are kept: implementations of the stores in `ports`."""

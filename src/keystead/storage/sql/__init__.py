@@ -1,0 +1,1 @@
+"""The primary: one implementation over SQLAlchemy Core, for SQLite and PostgreSQL."""

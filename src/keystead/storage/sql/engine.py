@@ -1,0 +1,179 @@
+"""Connections to the primary, and how each kind of transaction begins."""
+
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from keystead.domain.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import asyncpg
+
+CONNECT_TIMEOUT_S = 5.0
+STATEMENT_TIMEOUT = timedelta(seconds=30)
+BUSY_TIMEOUT_S = 10
+READERS = 8
+"""Connections beside the one that writes."""
+
+BEGIN = "keystead_begin"
+"""The execution option that says how SQLite begins; without it, as a write."""
+
+_BEGIN_WRITE = "PRAGMA query_only=OFF; BEGIN IMMEDIATE"
+
+WRITE: dict[bool, dict[str, Any]] = {True: {}, False: {BEGIN: _BEGIN_WRITE}}
+"""Execution options of a transaction that writes, by whether it is PostgreSQL."""
+
+READ: dict[bool, dict[str, Any]] = {
+    True: {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    False: {BEGIN: "PRAGMA query_only=ON; BEGIN"},
+}
+"""Execution options of one consistent view."""
+
+GLANCE: dict[bool, dict[str, Any]] = {True: {"isolation_level": "AUTOCOMMIT"}, False: {BEGIN: ""}}
+"""Execution options of single reading statements, each a view of its own."""
+
+MIGRATE: dict[bool, dict[str, Any]] = {
+    True: {},
+    False: {BEGIN: f"PRAGMA foreign_keys=OFF; {_BEGIN_WRITE}"},
+}
+"""Execution options of a migration; on SQLite nothing else may use the connection afterwards."""
+
+
+def make_engine(
+    primary: str | Path, *, statement_timeout: timedelta | None = STATEMENT_TIMEOUT
+) -> AsyncEngine:
+    """An engine for a `postgresql://` URL, or for the path of a SQLite file; connects when first used.
+
+    The URL's query is read as libpq reads it (`sslmode`, `sslrootcert`, `host`, `application_name`, …).
+    `statement_timeout` None is for migrations. Raises Misconfigured for any other URL.
+    """
+    if isinstance(primary, Path):
+        return _sqlite_engine(primary)
+    if not primary.startswith(("postgresql://", "postgres://")):
+        # The URL itself may hold a password.
+        raise Misconfigured("KEYSTEAD_DATABASE_URL", "write postgresql://user@host:port/database")
+    return _postgresql_engine(primary, statement_timeout)
+
+
+def is_postgresql(engine: AsyncEngine) -> bool:
+    """Which of the two databases it is."""
+    return engine.dialect.name == "postgresql"
+
+
+def sqlite_path(engine: AsyncEngine) -> Path:
+    """The file of a SQLite engine."""
+    return Path(str(engine.url.database))
+
+
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_JSON_AND_SECRECY: dict[str, Any] = {
+    "json_serializer": _encode,
+    "json_deserializer": msgspec.json.decode,
+    # Parameters are digests, tokens and people's notes: no exception may show them.
+    "hide_parameters": True,
+    "pool_size": READERS + 1,
+    "max_overflow": 0,
+    "pool_timeout": BUSY_TIMEOUT_S,
+    "pool_use_lifo": True,
+}
+
+
+def _postgresql_engine(url: str, statement_timeout: timedelta | None) -> AsyncEngine:
+    # asyncpg reads the URL itself, as libpq would; SQLAlchemy would take `sslmode` for an argument.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=_postgresql_creator(url, statement_timeout),
+        **_JSON_AND_SECRECY,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _postgresql_creator(
+    url: str, statement_timeout: timedelta | None
+) -> Callable[[], Awaitable["asyncpg.Connection[Any]"]]:
+    address, _, query = url.partition("?")
+    options = dict(parse_qsl(query))
+    options.setdefault("application_name", "keystead")
+    connect_timeout_s = float(options.pop("connect_timeout", CONNECT_TIMEOUT_S))
+    dsn = f"{address}?{urlencode(options)}"
+
+    async def connect() -> "asyncpg.Connection[Any]":
+        # Here, so that an instance on SQLite does not carry it in memory.
+        import asyncpg  # noqa: PLC0415
+
+        timeout_s = None if statement_timeout is None else statement_timeout.total_seconds()
+        return await asyncpg.connect(dsn, timeout=connect_timeout_s, command_timeout=timeout_s)
+
+    return connect
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - the driver's
+    """Make the pool connect anew when the server has gone away meanwhile; costs no round trip."""
+    if connection.driver_connection.is_closed():
+        raise sa.exc.InvalidatePoolError
+
+
+def _sqlite_engine(path: Path) -> AsyncEngine:
+    engine = create_async_engine(
+        sa.URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        **_JSON_AND_SECRECY,
+    )
+    event.listen(engine.sync_engine, "do_connect", lambda *_: _make_private(path))
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make the file ours alone before SQLite opens it; its write-ahead log takes over the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+    finally:
+        cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # Left to itself the driver begins deferred: concurrent read-modify-writes then lose updates, silently.
+    script = connection.get_execution_options().get(BEGIN, _BEGIN_WRITE)
+    driver: Any = connection.connection.dbapi_connection
+    if script:
+        driver.run_async(lambda raw: raw.executescript(script))
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a SQLite file as of one moment, also while it is in use; `target` appears whole, mode 0600."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    _make_private(part)
+    origin, copy = sqlite3.connect(source, timeout=BUSY_TIMEOUT_S), sqlite3.connect(part)
+    try:
+        origin.backup(copy)
+    finally:
+        copy.close()
+        origin.close()
+    part.replace(target)

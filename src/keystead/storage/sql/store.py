@@ -1,0 +1,107 @@
+"""The primary over SQL: transactions, the look-up by digest, and counted uses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from keystead.domain.errors import Unavailable
+from keystead.domain.verdict import Known
+from keystead.ports import Used
+from keystead.storage.sql.apps import SqlApps
+from keystead.storage.sql.engine import GLANCE, READ, WRITE, is_postgresql
+from keystead.storage.sql.index import find_known
+from keystead.storage.sql.keys import SqlKeys
+from keystead.storage.sql.log import SqlAudit, SqlChanges
+from keystead.storage.sql.organizations import SqlOrganizations
+from keystead.storage.sql.seam import Work, guarded
+from keystead.storage.sql.small import SqlFacts, SqlIdempotency, SqlScopes
+from keystead.storage.sql.users import SqlMembers, SqlUsers
+from keystead.storage.sql.uses import add_uses
+
+WRITE_LOCK = int.from_bytes(b"keystead")
+"""The advisory lock that every write on PostgreSQL holds until its commit."""
+
+# A process that freezes in a transaction would keep all others from writing; PostgreSQL then ends it.
+_TAKE_WRITE_LOCK = sa.text(
+    f"SELECT pg_advisory_xact_lock({WRITE_LOCK}),"
+    " set_config('idle_in_transaction_session_timeout', '60000', true)"
+)
+
+
+class SqlTables:
+    """See `ports.Tables`."""
+
+    def __init__(self, work: Work) -> None:
+        self.organizations = SqlOrganizations(work)
+        self.apps = SqlApps(work)
+        self.users = SqlUsers(work)
+        self.members = SqlMembers(work)
+        self.keys = SqlKeys(work)
+        self.scopes = SqlScopes(work)
+        self.audit = SqlAudit(work)
+        self.changes = SqlChanges(work)
+        self.idempotency = SqlIdempotency(work)
+        self.facts = SqlFacts(work)
+
+
+class SqlStore:
+    """Implements `ports.Store`, `Index` and `UseStore`; whoever made the engine disposes of it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._is_postgresql = is_postgresql(engine)
+        # First come, first served within the process: however many writers wait, they hold one connection.
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqlTables]:
+        """See `ports.Store.read`."""
+        async with self._connection(READ) as connection:
+            yield SqlTables(Work(connection))
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[SqlTables]:
+        """See `ports.Store.write`. Not to be entered again inside the block: it would wait for itself."""
+        async with self._writing() as work:
+            yield SqlTables(work)
+
+    async def find(self, digest: bytes) -> Known | None:
+        """See `ports.Index.find`."""
+        async with self._connection(GLANCE) as connection:
+            return await find_known(Work(connection), digest)
+
+    async def add_uses(self, used: Sequence[Used]) -> None:
+        """See `ports.UseStore.add_uses`. A write like any, lest two nodes' flushes lock each other out."""
+        async with self._writing() as work:
+            await add_uses(work, used)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Work]:
+        async with self._turn, self._connection(WRITE) as connection:
+            if self._is_postgresql:
+                # The first statement, so that every later one sees what the last writer committed.
+                await guarded(connection.execute(_TAKE_WRITE_LOCK))
+            yield Work(connection)
+            await guarded(connection.commit())
+
+    @asynccontextmanager
+    async def _connection(self, kind: Mapping[bool, dict[str, Any]]) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction of its kind; what is not committed in the block is undone."""
+        connection = await guarded(self._engine.connect().start())
+        try:
+            await guarded(connection.execution_options(**kind[self._is_postgresql]))
+            await guarded(connection.begin().start())
+            yield connection
+        finally:
+            # Shielded: a request that is cancelled twice must still give its connection back, rolled back.
+            await asyncio.shield(_close(connection))
+
+
+async def _close(connection: AsyncConnection) -> None:
+    # What cannot even be given back the pool drops, and with it what was not committed.
+    with suppress(Unavailable):
+        await guarded(connection.close())

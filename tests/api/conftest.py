@@ -1,0 +1,27 @@
+"""The world that API tests play in, on every store."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.world import World, opened_world
+from tests.servers import Postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """A fresh instance on each store."""
+    environ = {"KEYSTEAD_DATA": str(tmp_path / "data")}
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        environ["KEYSTEAD_DATABASE_URL"] = server.new_database()
+    async with opened_world(environ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sqlite_world(tmp_path: Path) -> AsyncIterator[World]:
+    """A fresh instance on SQLite, for what no store can change."""
+    async with opened_world({"KEYSTEAD_DATA": str(tmp_path / "data")}) as opened:
+        yield opened

@@ -1,0 +1,252 @@
+"""Keys with their versions, and every way of listing them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from keystead.domain.keys import By, ByKind, KeyType, OwnerKind, RevokedReason, Status
+from keystead.ports import KeyFilter, Page
+from keystead.storage.sql.seam import Refused
+from keystead.storage.sql.store import SqlStore
+from tests.contract.samples import (
+    DAY,
+    NOW,
+    app,
+    app_id,
+    app_owner,
+    digest,
+    full_key,
+    key,
+    key_id,
+    organization,
+    organization_id,
+    personal_key,
+    populate,
+    position,
+    root_key,
+    user,
+    user_id,
+    version,
+)
+
+
+async def keep(store: SqlStore, *some: Any) -> None:
+    async with store.write() as tables:
+        for one in some:
+            await tables.keys.insert(one)
+
+
+@pytest.mark.parametrize("sample", [key(), full_key(), root_key(), personal_key()], ids=["plain", "full", "root", "own"])
+async def test_a_key_comes_back_as_it_was_put_in(store: SqlStore, sample) -> None:
+    await populate(store)
+    await keep(store, sample)
+    async with store.read() as tables:
+        assert await tables.keys.find(sample.id) == sample
+        for held in sample.versions:
+            assert await tables.keys.find_digest(held.digest) == sample
+        assert await tables.keys.find(key_id(99)) is None
+        assert await tables.keys.find_digest(digest(99)) is None
+
+
+async def test_a_rotation_is_one_update_and_leaves_uses_alone(store: SqlStore) -> None:
+    await populate(store)
+    await keep(store, key(use_count=5, last_used_at=NOW))
+    first = version(1, retires_at=NOW + DAY, use_count=99)
+    rotated = key(versions=(first, version(2, start="other")), revision=2, use_count=77)
+    async with store.write() as tables:
+        await tables.keys.update(rotated)
+    expected = replace(
+        rotated, versions=(replace(first, use_count=0), rotated.newest), use_count=5, last_used_at=NOW
+    )
+    async with store.read() as tables:
+        assert await tables.keys.find(key_id()) == expected
+        listing = await tables.keys.list(KeyFilter(now=NOW, start="oth"), Page())
+        assert listing.items == [expected]
+
+
+async def test_versions_made_in_one_instant_keep_their_order(store: SqlStore) -> None:
+    await populate(store)
+    numbers = [5, 1, 9, 3]
+    await keep(store, key(versions=tuple(version(number) for number in numbers)))
+    async with store.read() as tables:
+        found = await tables.keys.find(key_id())
+    assert found is not None
+    assert [held.digest for held in found.versions] == [digest(number) for number in numbers]
+
+
+async def test_a_digest_belongs_to_one_version(store: SqlStore) -> None:
+    await populate(store)
+    await keep(store, key())
+    with pytest.raises(Refused) as caught:
+        await keep(store, key(2, versions=(version(2, digest=digest(1)),)))
+    assert digest(1).hex() not in repr(caught.value)
+    async with store.read() as tables:
+        assert await tables.keys.find(key_id(2)) is None
+
+
+async def test_owner_columns_that_disagree_with_the_kind_are_refused(store: SqlStore) -> None:
+    await populate(store)
+    with pytest.raises(Refused):
+        await keep(store, key(organization_id=None))
+
+
+async def test_keys_get_integer_numbers_in_order(store: SqlStore, engine: AsyncEngine) -> None:
+    await populate(store)
+    await keep(store, key(3), key(1), key(2))
+    async with engine.connect() as connection:
+        rows = (await connection.exec_driver_sql("SELECT id FROM keys ORDER BY number")).scalars().all()
+    assert rows == [key_id(3), key_id(1), key_id(2)]
+
+
+LISTED = [
+    key(1, name="Straße 100%", labels={"a.b/c-d": "x", "0": "zero"}, last_used_at=NOW - DAY),
+    key(2, disabled_at=NOW, owner=app_owner(2), created_at=NOW - 2 * DAY),
+    key(3, expires_at=NOW, versions=(version(3, start="acme_pk_live_", last4="0000"),)),
+    key(4, expires_at=NOW + DAY, type=KeyType.PUBLIC),
+    key(5, revoked_at=NOW, revoked_reason=RevokedReason.UNUSED),
+    key(6, ephemeral=True, expires_at=NOW + DAY),
+    personal_key(7, last_used_at=NOW),
+    root_key(8),
+    key(9, organization_id=organization_id(2), owner=app_owner(3), disabled_at=NOW, expires_at=NOW - DAY),
+]
+
+
+def only(**wanted: Any) -> KeyFilter:
+    return KeyFilter(now=NOW, **wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param(only(), [9, 8, 7, 4, 3, 1, 2], id="all but revoked and ephemeral ones"),
+        pytest.param(only(ephemeral=True), [6], id="ephemeral"),
+        pytest.param(only(status=Status.ACTIVE), [8, 7, 4, 1], id="active"),
+        pytest.param(only(status=Status.DISABLED), [9, 2], id="disabled, though expired too"),
+        pytest.param(only(status=Status.EXPIRED), [3], id="expired at this very instant"),
+        pytest.param(only(status=Status.REVOKED), [5], id="revoked"),
+        pytest.param(only(organization_id=organization_id()), [7, 4, 3, 1, 2], id="organization"),
+        pytest.param(only(owner_kind=OwnerKind.INSTANCE), [8], id="root keys"),
+        pytest.param(only(owner_kind=OwnerKind.APP, owner_id=app_id(2)), [2], id="an app's"),
+        pytest.param(only(owner_kind=OwnerKind.USER, owner_id=user_id()), [7], id="a user's"),
+        pytest.param(only(owner_id=user_id()), [7], id="an owner's, kind not said"),
+        pytest.param(only(owner_kind=OwnerKind.APP, owner_id=user_id()), [], id="an app with a user's id"),
+        pytest.param(only(type=KeyType.PUBLIC), [4], id="public"),
+        pytest.param(only(name="STRASSE"), [1], id="name in any letter case"),
+        pytest.param(only(name="100%"), [1], id="percent sign in a name"),
+        pytest.param(only(name="%"), [1], id="percent sign is no wildcard"),
+        pytest.param(only(start="acme_pk"), [3], id="start"),
+        pytest.param(only(start="ACME_PK"), [], id="start in other letter case"),
+        pytest.param(only(start="%pk"), [], id="start is no pattern"),
+        pytest.param(only(last4="0000"), [3], id="last4"),
+        pytest.param(only(labels={"a.b/c-d": "x", "0": "zero"}), [1], id="labels"),
+        pytest.param(only(labels={"a.b/c-d": "y"}), [], id="label with another value"),
+        pytest.param(only(external_id="crm-app"), [2], id="the app's external id"),
+        pytest.param(only(external_id="crm-user"), [7], id="the user's external id"),
+        pytest.param(only(external_id="nobody's"), [], id="an unknown external id"),
+        pytest.param(only(expires_before=NOW), [9], id="expires before, not at"),
+        pytest.param(only(unused_since=NOW - DAY), [2], id="unused since, made before"),
+        pytest.param(only(unused_since=NOW), [1, 2], id="unused since, used before"),
+        pytest.param(
+            only(status=Status.ACTIVE, owner_kind=OwnerKind.APP, organization_id=organization_id(), name="key"),
+            [4],
+            id="several at once",
+        ),
+    ],
+)
+async def test_keys_are_filtered(store: SqlStore, wanted: KeyFilter, found: list[int]) -> None:
+    async with store.write() as tables:
+        for number in (1, 2):
+            await tables.organizations.insert(organization(number))
+        await tables.apps.insert(app(1))
+        await tables.apps.insert(app(2, external_id="crm-app"))
+        await tables.apps.insert(app(3, organization_id=organization_id(2)))
+        await tables.users.insert(user(1, external_id="crm-user"))
+    await keep(store, *LISTED)
+    async with store.read() as tables:
+        listing = await tables.keys.list(wanted, Page())
+    assert list(listing.items) == [LISTED[number - 1] for number in found]
+
+
+async def test_pages_hold_each_key_once_though_all_have_one_instant(store: SqlStore) -> None:
+    await populate(store)
+    await keep(store, *(key(number) for number in range(1, 8)))
+    seen, page = [], Page(limit=2)
+    async with store.read() as tables:
+        while True:
+            listing = await tables.keys.list(only(organization_id=organization_id()), page)
+            seen += [item.id for item in listing.items]
+            if not listing.more:
+                break
+            page = Page(limit=2, after=position(listing.items[-1]))
+    assert seen == [key_id(number) for number in range(7, 0, -1)]
+
+
+async def test_a_page_costs_two_queries_whatever_its_length(store: SqlStore, engine: AsyncEngine) -> None:
+    await populate(store)
+    await keep(store, *(key(number) for number in range(1, 40)))
+    seen: list[str] = []
+    async with store.read() as tables:
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+        listing = await tables.keys.list(only(), Page(limit=30))
+    assert len(listing.items) == 30
+    assert len(seen) == 2
+
+
+async def test_live_keys_of_an_owner_are_counted(store: SqlStore) -> None:
+    await populate(store, apps=2)
+    await keep(
+        store,
+        key(1),
+        key(2, expires_at=NOW),
+        key(3, expires_at=NOW + DAY, disabled_at=NOW),
+        key(4, revoked_at=NOW),
+        key(5, owner=app_owner(2)),
+        personal_key(6),
+    )
+    async with store.read() as tables:
+        assert await tables.keys.count_live(app_id(), NOW) == 2
+        assert await tables.keys.count_live(app_id(), NOW - DAY) == 3
+        assert await tables.keys.count_live(user_id(), NOW) == 1
+
+
+async def test_unrevoked_keys_below_an_organization_an_owner_or_both(store: SqlStore) -> None:
+    await populate(store, organizations=2)
+    elsewhere = personal_key(3, organization_id=organization_id(2))
+    await keep(store, key(1), personal_key(2), elsewhere, key(4, revoked_at=NOW), root_key(5))
+    async with store.read() as tables:
+        find = tables.keys.unrevoked
+        assert await find(organization_id=organization_id()) == [key(1), personal_key(2)]
+        assert await find(owner_id=user_id()) == [personal_key(2), elsewhere]
+        assert await find(owner_id=user_id(), organization_id=organization_id(2)) == [elsewhere]
+        assert await find(owner_id=app_id()) == [key(1)]
+        with pytest.raises(AssertionError):
+            await find()
+
+
+async def test_keys_made_by_a_key_are_one_generation_with_revoked_ones(store: SqlStore) -> None:
+    await populate(store)
+    by = By(kind=ByKind.KEY, id=key_id(1))
+    child = personal_key(2, created_by=by, revoked_at=NOW)
+    grandchild = personal_key(3, created_by=By(kind=ByKind.KEY, id=key_id(2)))
+    await keep(store, personal_key(1), child, grandchild)
+    async with store.read() as tables:
+        assert await tables.keys.made_by(key_id(1)) == [child]
+
+
+async def test_only_ephemeral_keys_that_ended_before_the_instant_are_purged(store: SqlStore) -> None:
+    await populate(store)
+    await keep(
+        store,
+        key(1, ephemeral=True, expires_at=NOW - DAY),
+        key(2, ephemeral=True, expires_at=NOW + DAY, revoked_at=NOW - DAY),
+        key(3, ephemeral=True, expires_at=NOW),
+        key(4, expires_at=NOW - DAY),
+    )
+    async with store.write() as tables:
+        assert await tables.keys.purge_ephemeral(NOW) == 2
+        assert await tables.keys.find_digest(digest(1)) is None
+        assert await tables.keys.find(key_id(3)) is not None
+        assert await tables.keys.find(key_id(4)) is not None
