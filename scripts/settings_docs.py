@@ -59,13 +59,12 @@ def _client_table() -> str:
 
 
 def _row(setting: Setting) -> tuple[str, ...]:
-    default = shown(setting, setting.default)
-    secret = " Secret: masked where settings are shown." if setting.about.mask is not None else ""
+    default = None if setting.default is None else shown(setting.default)
     return (
         f"`{setting.name}`",
         "unset" if default is None else f"`{default}`",
         setting.about.takes,
-        setting.about.meaning + secret,
+        setting.about.meaning,
     )
 
 

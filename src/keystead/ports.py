@@ -328,7 +328,7 @@ class UseStore(Protocol):
     """Where counted uses are kept."""
 
     async def add_uses(self, used: Sequence[Used]) -> None:
-        """Add all counts, to versions and their keys, in one transaction; versions that are gone are passed over.
+        """Add all counts, to versions and their keys, in one transaction; versions gone are passed over.
 
         `last_used_at` only ever moves forward.
         """

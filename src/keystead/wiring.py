@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 import structlog
 import uvloop
 from litestar.types import ASGIApp
@@ -27,9 +26,10 @@ from keystead.services.context import Bounds, Context, Seals
 from keystead.services.housekeeping import purge
 from keystead.services.instance import compare_secret_key, pin_root_key, settle_secret_key
 from keystead.services.throttle import Throttle
-from keystead.settings import Settings, require_startable, risky
+from keystead.settings import Settings
+from keystead.settings.risks import require_startable, risky
 from keystead.storage.data import DATABASE, find_secret_key, generated_secret_key, prepare
-from keystead.storage.sql.engine import is_postgresql, make_engine
+from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.store import SqlStore
 from keystead.usage.counter import UseCounter
 
@@ -49,7 +49,7 @@ class Instance:
     context: Context
 
     def app(self, *, as_operator: bool = False) -> ASGIApp:
-        """The HTTP application; `as_operator` lets whoever can call it do all, for use in this process only."""
+        """The HTTP application; `as_operator` lets whoever calls it do all: for this process only."""
         per_minute = self.settings.management_rate_per_minute
         rate = Rate(units=per_minute, period_s=_MINUTE_S, burst=self.settings.management_burst)
         return make_app(
@@ -111,8 +111,8 @@ async def local_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 def serve(settings: Settings, on_listening: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight are answered first.
 
-    `on_listening` is called once requests are taken. Raises what `opened` does, and Misconfigured for settings
-    that would show tokens to the network.
+    `on_listening` is called once requests are taken. Raises what `opened` does, and Misconfigured for
+    settings that would show tokens to the network.
     """
     require_startable(settings)
     logs.configure_logging(json=not sys.stderr.isatty(), stream=sys.stderr)
@@ -136,6 +136,56 @@ async def migrate(settings: Settings) -> str:
             return f"The schema was migrated from {before.database} to {before.program}."
         case _:
             return f"The schema is {before.program} already; nothing to do."
+
+
+class Sounding:
+    """What `doctor` asks of the database; changes nothing."""
+
+    def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._store = SqlStore(engine)
+
+    async def schema(self) -> tuple[str, str]:
+        """`empty`, `current`, `older` or `newer` than this program, and the revisions."""
+        from keystead.storage.sql.migrate import schema_state  # noqa: PLC0415 - see `opened`
+
+        if self._settings.database_url is None and not (self._settings.data / DATABASE).exists():
+            return "empty", "there is no file yet"
+        state = await schema_state(self._engine)
+        return state.kind, f"{state.database or 'none'} of {state.program}"
+
+    async def newest_audit_at(self) -> datetime | None:
+        """The last audit entry's instant."""
+        async with self._store.read() as tables:
+            return await tables.audit.newest_at()
+
+    async def database_now(self) -> datetime | None:
+        """The database server's clock; None for SQLite, which has ours."""
+        return await self._store.now()
+
+    async def secret_key(self) -> str:
+        """`absent`, `unrecorded` (nothing to compare with), `same` or `different`."""
+        given = self._settings.secret_key
+        secret_key = given.encode() if given is not None else find_secret_key(self._settings.data)
+        if secret_key is None:
+            return "absent"
+        context = _context(self._settings, self._store, UseCounter(), secret_key)
+        match await compare_secret_key(context):
+            case None:
+                return "unrecorded"
+            case same:
+                return "same" if same else "different"
+
+
+@asynccontextmanager
+async def sounding(settings: Settings) -> AsyncIterator[Sounding]:
+    """The database as it stands, whatever its schema; an absent one is not made."""
+    engine = _engine(settings)
+    try:
+        yield Sounding(settings, engine)
+    finally:
+        await engine.dispose()
 
 
 async def _serve(settings: Settings, on_listening: Callable[[], None]) -> None:

@@ -39,7 +39,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 def make_app(door: Door) -> ASGIApp:
-    """The ASGI application for one process; whoever runs it opens and closes what the door's context holds."""
+    """The ASGI application for one process; its maker opens and closes what the door's context holds."""
     management = Router(
         path="/api/v1",
         guards=[admit],

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, cast, TYPE_CHECKING
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.params import SkipValidation
+from litestar.params import HeaderParameter, SkipValidation
 
 from keystead.api.facts import Headers, caller_address, has_override, only, peer_address
 from keystead.api.metrics import Metrics
@@ -24,14 +24,15 @@ from keystead.services.authenticate import authenticate
 from keystead.services.context import Actor, Context, Once
 from keystead.services.throttle import Throttle
 
+if TYPE_CHECKING:
+    from litestar.types import HTTPScope
+
 API_ROOT = b"/api/v1"
 UNCONSTRAINED = "unconstrained"
 """A route's option: reading and revoking oneself, which no constraint blocks."""
 
 QUERY = "query"
 """A route's option: the query parameters it knows; any other is refused."""
-
-_MAX_ONCE_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +71,44 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     _require_known_query(connection, handler.opt.get(QUERY, ()))
 
 
+OnceKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="Makes the request safe to repeat within 24 hours: a repetition answers with what the "
+        "first one made, without its token.",
+        min_length=1,
+        max_length=255,
+    ),
+]
+
+
 async def provide_desk(request: Request[Any, Any, Any]) -> Desk:
-    """Dependency: the desk of an admitted request, with its `Idempotency-Key` if it has one."""
+    """Dependency: the desk of an admitted request."""
     door: Door = request.app.state.door
-    actor: Actor = request.state.actor
-    key = request.headers.get("idempotency-key")
-    if key is None or request.method != "POST":
-        return Desk(context=door.context, actor=actor, metrics=door.metrics)
-    if not 1 <= len(key) <= _MAX_ONCE_LENGTH or not key.isascii() or not key.isprintable():
+    return Desk(context=door.context, actor=request.state.actor, metrics=door.metrics)
+
+
+async def provide_once_desk(request: Request[Any, Any, Any], once_key: OnceKey = None) -> Desk:
+    """Dependency: the desk of an admitted request that may carry an `Idempotency-Key`."""
+    desk = await provide_desk(request)
+    if once_key is None:
+        return desk
+    if not once_key.isascii() or not once_key.isprintable():
         raise InvalidInput("Idempotency-Key", "write 1 to 255 visible ASCII characters, such as a UUID")
-    once = Once(method=request.method, path=request.scope["path"], key=key, body=await request.body())
-    return Desk(context=door.context, actor=replace(actor, once=once), metrics=door.metrics)
+    once = Once(method=request.method, path=request.scope["path"], key=once_key, body=await request.body())
+    return replace(desk, actor=replace(desk.actor, once=once))
 
 
 async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> Actor:
-    headers: Headers = connection.scope["headers"]
-    address = caller_address(peer_address(connection.scope.get("client")), headers, door.trusted_proxies)
+    scope = cast("HTTPScope", connection.scope)
+    headers: Headers = list(scope["headers"])
+    address = caller_address(peer_address(scope["client"]), headers, door.trusted_proxies)
     if door.as_operator:
         return Actor(principal=Operator(), request_id=request_id(connection))
     attempt = Attempt(
         now=door.context.clock(),
-        method=str(connection.scope["method"]),
+        method=scope["method"],
         path=_own_path(connection),
         origin=only(headers, b"origin"),
         address=address,

@@ -1,7 +1,7 @@
 """Forward-auth: a proxy asks about a request it holds; identity headers let it through, a problem refuses it.
 
-Each profile reads only its own headers (DESIGN: surfaces), since a client can send the others'. Demands come from
-the query of our own address, which the proxy's configuration writes.
+Each profile reads only its own headers, since a client can send the others'. Demands come from the query of
+our own address, which the proxy's configuration writes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from keystead.services.context import Context
 from keystead.services.verify import verify
 
 NONE = "-"
-"""What an identity header says where there is nothing, so that it is always there to overwrite a forged one."""
+"""What an identity header says where there is nothing: always there, it overwrites a forged one."""
 
 IDENTITY_HEADERS = (
     "X-Key-Id",

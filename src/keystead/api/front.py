@@ -1,10 +1,10 @@
-"""The outermost layer: an id, a log line and safe headers for every request; forward-auth before all routing."""
+"""The outermost layer: an id, a log line and safe headers for each request; forward-auth before routing."""
 
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from keystead.api.answer import Answer, problem_answer
 from keystead.api.facts import is_trusted, peer_address
@@ -36,11 +36,9 @@ class Front:
         self._forward_auth = forward_auth
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or pass a lifespan on."""
-        if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            return
+    async def __call__(self, any_scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; our server is told to bring nothing else."""
+        scope = cast("HTTPScope", any_scope)
         request = _Request(scope, send, self._context.new_id(IdKind.REQUEST))
         with structlog.contextvars.bound_contextvars(request_id=request.id):
             try:
@@ -48,25 +46,25 @@ class Front:
             finally:
                 self._tell(scope, request)
 
-    async def _answer(self, scope: Scope, receive: Receive, request: "_Request") -> None:
+    async def _answer(self, scope: HTTPScope, receive: Receive, request: "_Request") -> None:
         try:
             if scope["path"] in PROFILES:
                 await request.answer(await self._forward(scope, request.id))
             else:
                 await self._inner(scope, receive, request.send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets an answer
             _LOG.exception("request failed", exc_info=error)
             if request.status is None:
                 await request.answer(problem_answer(internal_problem(request.id)))
 
-    async def _forward(self, scope: Scope, request_id: str) -> Answer:
+    async def _forward(self, scope: HTTPScope, request_id: str) -> Answer:
         if not is_trusted(peer_address(scope.get("client")), self._forward_auth.trusted_proxies):
             return problem_answer(missing_problem(request_id))
         profile = PROFILES[scope["path"]]
         query = scope.get("query_string", b"")
         return await self._forward_auth.answer(profile, list(scope["headers"]), query, request_id)
 
-    def _tell(self, scope: Scope, request: "_Request") -> None:
+    def _tell(self, scope: HTTPScope, request: "_Request") -> None:
         seconds, surface = perf_counter() - request.began, _surface(scope["path"])
         status = request.status or 499
         self._metrics.observe_request(surface, status, seconds)
@@ -83,7 +81,7 @@ class Front:
 class _Request:
     """One request being answered: adds our headers to whatever is sent, and remembers the status."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, request_id: str) -> None:
         self.id = request_id
         self.status: int | None = None
         self.began = perf_counter()

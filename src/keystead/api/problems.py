@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 
 from keystead.api.problem import MEDIA_TYPE, FieldProblem, Problem, internal_problem, missing_problem
@@ -36,7 +37,7 @@ _STATUS: dict[type[KeysteadError], int] = {
 _LOG = structlog.get_logger()
 
 
-class RefusedCall(Exception):  # noqa: N818 - a refusal is an answer; the exception only carries it out of a guard
+class RefusedCall(Exception):
     """The key that calls our own API was refused."""
 
     def __init__(self, reason: Reason, places: Sequence[Place]) -> None:
@@ -45,7 +46,7 @@ class RefusedCall(Exception):  # noqa: N818 - a refusal is an answer; the except
         self.places = places
 
 
-class TooManyCalls(Exception):  # noqa: N818 - likewise
+class TooManyCalls(Exception):
     """The principal calls our own API too often; `headers` say how often it may, and when again."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
@@ -118,9 +119,9 @@ def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     return problem_response(internal_problem(request_id(request)))
 
 
-def request_id(request: Request[Any, Any, Any]) -> str:
+def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """The id of this request."""
-    return str(request.scope.get(REQUEST_ID, "-"))
+    return str(connection.scope.get(REQUEST_ID, "-"))
 
 
 _FRAMEWORK = {

@@ -1,4 +1,4 @@
-"""How a refusal reads over HTTP: status, problem type, sentence and challenge for each Reason (RFC 9457, RFC 6750)."""
+"""How each Reason reads over HTTP: status, problem type, sentence and challenge (RFC 9457, RFC 6750)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ GRACE_S = 30
 
 
 class Server(uvicorn.Server):
-    """Says when it listens, and ends with exit code 0 after SIGTERM or Ctrl-C, requests in flight answered."""
+    """Says when it listens; ends with exit code 0 after SIGTERM or Ctrl-C, requests in flight answered."""
 
     def __init__(self, app: ASGIApp, *, host: str, port: int, on_listening: Callable[[], None]) -> None:
         super().__init__(

@@ -241,7 +241,7 @@ class ListView(View, Generic[T]):
     next_cursor: str | None
 
 
-def view_key(
+def view_key(  # noqa: PLR0913 - each is a field of the answer
     key: Key,
     now: datetime,
     *,

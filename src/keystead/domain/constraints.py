@@ -50,7 +50,7 @@ class Constraint:
     methods: tuple[str, ...]
 
 
-def make_constraint(type: str, pattern: str | None, methods: Sequence[str], *, field: str) -> Constraint:  # noqa: A002 - the word of the wire format
+def make_constraint(type: str, pattern: str | None, methods: Sequence[str], *, field: str) -> Constraint:  # noqa: A002 - the word of the wire
     """A valid constraint; `field` is its place, such as `constraints[3]`.
 
     Patterns have 1 to 1,024 characters. Those of `exact` and `prefix` are canonical paths with or without the

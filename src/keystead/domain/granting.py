@@ -19,8 +19,8 @@ def require_grantable(
 ) -> None:
     """Raise for the first of `wanted` (the scopes newly granted) that may not be granted.
 
-    InvalidInput for one outside the catalogue, a wildcard not listed as such included; Denied (`above-ceiling`)
-    for one that is the provider's to grant or that the organization's ceiling does not cover.
+    InvalidInput for one outside the catalogue, a wildcard not listed as such included; Denied
+    (`above-ceiling`) for one that is the provider's to grant, or that the ceiling does not cover.
     """
     for scope in wanted:
         listed = catalogue.get(scope)

@@ -86,7 +86,7 @@ INSTANCE = Owner(kind=OwnerKind.INSTANCE, id=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One token of a key. `retires_at` is the first instant of refusal; `token` is kept for public keys only."""
+    """One token of a key. `retires_at` is the first instant of refusal; `token` is kept of public keys."""
 
     id: VersionId
     digest: bytes

@@ -87,7 +87,7 @@ def _canonical_host(host: str, *, wildcard: bool) -> str | None:
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
         return host if _is_ipv4(host) else None
-    if wildcard and labels[0] == "*" and len(labels) > 2:  # noqa: PLR2004 - the star and two labels
+    if wildcard and labels[0] == "*" and len(labels) > 2:  # noqa: PLR2004 - `*.` takes two labels after it
         labels = labels[1:]
     named = len(host) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, labels))
     return host if named else None

@@ -12,7 +12,7 @@ MAX_LIVE_VERSIONS = 5
 MAX_GRACE = timedelta(days=30)
 DEFAULT_GRACE = timedelta(hours=12)
 MIN_SELF_GRACE = timedelta(hours=1)
-"""Through `self` the old token lives at least this long, so that a thief cannot lock its owner out at once."""
+"""Through `self` the old token lives at least this long: a thief cannot lock its owner out at once."""
 
 NO_GRACE = timedelta(0)
 

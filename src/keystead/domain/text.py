@@ -29,14 +29,14 @@ def make_name(text: str, *, field: str = "name") -> str:
 
 
 def make_external_id(text: str, *, field: str = "external_id") -> str:
-    """The provider's own id: 1 to 128 of `[\\x21-\\x7e]`, and not `-` (which stands for none)."""
+    r"""The provider's own id: 1 to 128 of `[\x21-\x7e]`, and not `-` (which stands for none)."""
     if not _EXTERNAL_ID.fullmatch(text) or text == "-":
         raise InvalidInput(field, "write 1 to 128 visible ASCII characters without spaces, and not just '-'")
     return text
 
 
 def make_email(text: str, *, field: str = "email") -> str:
-    """An e-mail address in lower case. Only its rough shape is judged: whether it exists, only a mail can tell."""
+    """An e-mail address in lower case. Its rough shape is judged: whether it exists, only a mail can tell."""
     email = text.strip(" ").lower()
     if not _EMAIL.fullmatch(email):
         raise InvalidInput(field, "write an e-mail address such as ada@example.com")
@@ -45,7 +45,7 @@ def make_email(text: str, *, field: str = "email") -> str:
 
 
 def make_labels(items: Mapping[str, str], *, size_bytes: int, field: str = "labels") -> dict[str, str]:
-    """The customer's notes: printable text by short names; `size_bytes` is their size as JSON, 16 KiB at most."""
+    """The customer's notes: printable text by short names; `size_bytes` as JSON, 16 KiB at most."""
     _require_size(size_bytes, field)
     for name, value in items.items():
         if not _LABEL_NAME.fullmatch(name):

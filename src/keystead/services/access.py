@@ -1,7 +1,7 @@
 """Finding what a principal may touch: forbidden and missing answer alike.
 
-Each function first asks whether the principal holds the power anywhere (Denied, whatever exists), then whether
-the thing is there and within its reach (NotFound for both), so that no answer tells of other organizations.
+Each function first asks whether the principal holds the power anywhere (Denied, whatever exists), then
+whether the thing is there and within its reach (NotFound for both), so that no answer tells of others.
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ async def reach_key(tables: Tables, principal: Principal, key_id: KeyId, *, chan
 
 
 def sees(principal: Principal, key: Key) -> bool:
-    """Whether the key is the principal's to know of: a personal key only for its own user and the provider."""
+    """Whether the key is the principal's to know of: a personal key is its own user's and the provider's."""
     if not holds(principal, _KEY_POWERS[key.owner.kind].read) or not reaches(principal, key.organization_id):
         return False
     if isinstance(principal, PersonalKey) and key.owner.kind is OwnerKind.USER:

@@ -33,8 +33,8 @@ async def change_key(
 ) -> Changed[Key]:
     """Change a key; what the draft leaves out stays.
 
-    Raises Stale when `revision` is given and no longer the newest, Conflict (`revoked`) for a revoked key, and
-    Denied when the key is or would become wider than the acting key of its kind (`beyond-reach`), or
+    Raises Stale when `revision` is given and no longer the newest, Conflict (`revoked`) for a revoked key,
+    and Denied when the key is or would become wider than the acting key of its kind (`beyond-reach`), or
     something is granted above the organization's ceiling (`above-ceiling`).
     """
     async with mutation(context, actor) as work:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-from keystead.domain.ids import IdKind, make_id, ID_ENTROPY_BYTES
+from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, make_id
 from keystead.domain.keys import Environment, Version
 from keystead.domain.powers import Principal
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
@@ -14,7 +14,7 @@ MIN_SEAL_BYTES = 16
 
 
 class Seals:
-    """Message authentication codes from the instance's secret key, one derived key a purpose (HMAC-SHA256)."""
+    """HMAC-SHA256 with the instance's secret key, one derived key a purpose."""
 
     def __init__(self, secret_key: bytes) -> None:
         self._secret_key = secret_key
@@ -25,7 +25,7 @@ class Seals:
         return hmac.digest(derived, message, hashlib.sha256)
 
     def matches(self, seal: bytes, purpose: str, message: bytes) -> bool:
-        """Whether `seal` begins the one that this purpose and message have, in constant time; at least 16 bytes."""
+        """Whether `seal` is the first 16 bytes or more of the message's; in constant time."""
         return len(seal) >= MIN_SEAL_BYTES and hmac.compare_digest(
             seal, self.seal(purpose, message)[: len(seal)]
         )
@@ -54,7 +54,7 @@ class Context:
     entropy: Entropy
     seals: Seals
     bounds: Bounds = Bounds()
-    token_prefix: str = "ks"
+    token_prefix: str = "ks"  # noqa: S105 - not a password
     running: set[tuple[str, str, str, str]] = field(default_factory=set)
     """Requests with an `Idempotency-Key` that are under way in this process."""
 

@@ -1,6 +1,6 @@
 """What callers send, before the rules have judged it: wire shapes shared by every door.
 
-Types and required fields are settled when a draft is decoded; contents are judged by `domain` when it is used.
+Types and required fields are settled when a draft is decoded; `domain` judges contents when it is used.
 An absent field is UNSET, which is not null: null says "none", absent says "as it is" or "the default".
 """
 
@@ -101,12 +101,15 @@ Constraints = Annotated[
 
 
 class NewKey(Draft):
-    """A key to make. Give `expires_at` or `expires_in`, not both; null, or neither: as the ceiling says, else never."""
+    """A key to make.
+
+    Give `expires_at` or `expires_in`, not both. With neither it expires as the ceiling says, else never.
+    """
 
     name: Name
     type: KeyType = KeyType.SECRET
     ephemeral: bool = False
-    expires_at: Instant | None | UnsetType = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     expires_in: Seconds | UnsetType = UNSET
     constraints: Constraints | UnsetType = UNSET
     allowed_origins: Origins | UnsetType = UNSET
@@ -129,7 +132,7 @@ class NewRootKey(Draft):
     name: Name
     scopes: Scopes
     ephemeral: bool = False
-    expires_at: Instant | None | UnsetType = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     expires_in: Seconds | UnsetType = UNSET
     constraints: Constraints | UnsetType = UNSET
     allowed_networks: Networks | UnsetType = UNSET
@@ -140,7 +143,7 @@ class KeyChange(Draft):
     """What to change of a key; what is absent stays."""
 
     name: Name | UnsetType = UNSET
-    expires_at: Instant | None | UnsetType = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     expires_in: Seconds | UnsetType = UNSET
     constraints: Constraints | UnsetType = UNSET
     allowed_origins: Origins | UnsetType = UNSET
@@ -161,7 +164,7 @@ class Rotation(Draft):
             description="Seconds the old token works on; 0 ends every earlier one.",
         ),
     ] = int(DEFAULT_GRACE.total_seconds())
-    expires_at: Instant | None | UnsetType = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     expires_in: Seconds | UnsetType = UNSET
 
     @property
@@ -173,10 +176,10 @@ class Rotation(Draft):
 class CeilingDraft(Draft):
     """What an organization may grant at most; what is absent stays, null means no ceiling."""
 
-    scopes: Scopes | None | UnsetType = UNSET
-    max_lifetime_s: Annotated[int, Meta(ge=1, le=MAX_LIFETIME_S)] | None | UnsetType = UNSET
+    scopes: Scopes | UnsetType | None = UNSET
+    max_lifetime_s: Annotated[int, Meta(ge=1, le=MAX_LIFETIME_S)] | UnsetType | None = UNSET
     public_methods: (
-        Annotated[list[str], Meta(max_length=20, examples=[["GET", "HEAD"]])] | None | UnsetType
+        Annotated[list[str], Meta(max_length=20, examples=[["GET", "HEAD"]])] | UnsetType | None
     ) = UNSET
 
 
@@ -194,8 +197,8 @@ class OrganizationChange(Draft):
     """What to change of an organization; `disabled` suspends it."""
 
     name: Name | UnsetType = UNSET
-    external_id: ExternalId | None | UnsetType = UNSET
-    ceiling: CeilingDraft | None | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
+    ceiling: CeilingDraft | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
@@ -205,7 +208,7 @@ class ExternalOrganization(Draft):
     """An organization as the provider knows it, made or brought up to date."""
 
     name: Name
-    ceiling: CeilingDraft | None | UnsetType = UNSET
+    ceiling: CeilingDraft | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
@@ -229,7 +232,7 @@ class AppChange(Draft):
     """What to change of an app; `disabled` suspends it."""
 
     name: Name | UnsetType = UNSET
-    external_id: ExternalId | None | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
     allowed_origins: Origins | UnsetType = UNSET
     allowed_networks: Networks | UnsetType = UNSET
     last_key_protection: bool | UnsetType = UNSET
@@ -253,7 +256,7 @@ class UserChange(Draft):
 
     email: Annotated[str, Meta(min_length=3, max_length=255)] | UnsetType = UNSET
     name: Name | UnsetType = UNSET
-    external_id: ExternalId | None | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 

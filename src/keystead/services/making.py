@@ -1,4 +1,4 @@
-"""What making and changing keys share: how far the maker reaches, what may be granted, and the new version."""
+"""What making and changing keys share: the maker's reach, what may be granted, and the new version."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ def subject_of(key: Key) -> Subject:
 
 
 def maker_reach(principal: Principal, kind: OwnerKind) -> Reach | None:
-    """The reach that a key of `kind` must stay within when `principal` makes or changes it; None: not bounded.
+    """The reach that a key of `kind` must keep within when `principal` makes or changes it; None: any.
 
     Within a kind the maker's own reach binds; between kinds its role or scopes decide and nothing is copied.
     """
@@ -150,7 +150,7 @@ def maker_reach(principal: Principal, kind: OwnerKind) -> Reach | None:
 
 
 def require_within(principal: Principal, key: Key) -> None:
-    """Raise Denied (`beyond-reach`), naming the field, unless `key` is proved no wider than the acting key."""
+    """Raise Denied (`beyond-reach`), naming the field, unless `key` is proved within the acting key."""
     bound = maker_reach(principal, key.owner.kind)
     field = None if bound is None else wider_in(bound, reach_of(key))
     if field is not None:

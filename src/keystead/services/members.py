@@ -98,8 +98,10 @@ async def remove_member(
 
 
 def require_role(principal: Principal, role: Role) -> None:
-    """Raise Denied unless the principal may give, change or take `role`: none above its own, and a personal
-    key never touches an owner."""
+    """Raise Denied unless the principal may give, change or take `role`.
+
+    Nobody may one above its own, and a personal key never touches an owner.
+    """
     if not isinstance(principal, PersonalKey):
         return
     if role is Role.OWNER or outranks(role, principal.role):

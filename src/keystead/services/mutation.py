@@ -1,4 +1,4 @@
-"""A mutation: one transaction that holds the change, its audit entries, its epoch and its idempotency record."""
+"""A mutation: one transaction with the change, its audit entries, its epoch and its idempotency record."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed(Generic[T]):
-    """What a mutation leaves: the value as it is now, and the epoch that made it so (None: no verdict changed).
+    """What a mutation leaves: the value as it is now, and the epoch that made it so, if a verdict changed.
 
-    `token` is in clear only here, in the answer that makes it. `replayed` says that an earlier request with the
-    same `Idempotency-Key` did the work; its token went with that answer.
+    `token` is in clear only here, in the answer that makes it. `replayed` says that an earlier request with
+    the same `Idempotency-Key` did the work; its token went with that answer.
     """
 
     value: T

@@ -11,9 +11,9 @@ from keystead.domain.tenants import Suspension
 
 def suspension(
     current: Suspension | None,
-    disabled: bool | UnsetType,
+    disabled: bool | UnsetType,  # noqa: FBT001 - as it was sent
     principal: Principal,
-    now: datetime,  # noqa: FBT001
+    now: datetime,
 ) -> Suspension | None:
     """The suspension after `disabled` was asked for; UNSET leaves it.
 

@@ -17,7 +17,7 @@ class Throttle:
         self._tats: OrderedDict[str, int] = OrderedDict()
 
     def take(self, principal: str, now: datetime) -> Admitted | Refused:
-        """Admit a call by `principal` at `now`, or say when the next one may come; a refused one costs nothing."""
+        """Admit a call by `principal` at `now`, or say when the next may; a refused one costs nothing."""
         taken = take(self.rate, self._tats.get(principal), int(now.timestamp() * 1_000_000))
         if isinstance(taken, Admitted):
             self._tats[principal] = taken.tat_us

@@ -14,8 +14,8 @@ Check = tuple[Reason, bool]
 async def verify(context: Context, presented: Token | Reason, attempt: Attempt, demands: Demands) -> Verdict:
     """Judge one attempt of a client of the provider's API; an accepted one is counted as a use.
 
-    `presented` is the token, or why there is none to look up. A root key is UNKNOWN here: it opens our own API
-    only. Raises Unavailable when the index cannot be read.
+    `presented` is the token, or why there is none to look up. A root key is UNKNOWN here: it opens our own
+    API only. Raises Unavailable when the index cannot be read.
     """
     found = await _find(context, presented)
     if isinstance(found, Reason):

@@ -58,9 +58,11 @@ class UseCounter:
         self, store: UseStore, *, stop: asyncio.Event, interval: timedelta = FLUSH_INTERVAL
     ) -> None:
         """Flush every `interval` until `stop` is set, and once more then."""
-        while not stop.is_set():
+        stopping = False
+        while not stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), interval.total_seconds())
+            stopping = stop.is_set()
             await self.flush(store)
 
     def _add(self, version_id: VersionId, key_id: KeyId, count: int, at: datetime) -> None:

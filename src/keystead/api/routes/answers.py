@@ -5,9 +5,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from litestar import Response
+from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
+from keystead.api.desk import provide_once_desk
 from keystead.api.problem import MEDIA_TYPE, Problem
 from keystead.domain.errors import InvalidInput, NotFound
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, UserId, VersionId, is_id
@@ -18,20 +20,12 @@ IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description="The ETag last read; a stale one is 412.", max_length=200),
 ]
-OnceKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        description="Makes the request safe to repeat within 24 hours: a repetition answers with what the first "
-        "one made, without its token.",
-        min_length=1,
-        max_length=255,
-    ),
-]
+ONCE = {"desk": Provide(provide_once_desk)}
+"""What a POST depends on that may carry an `Idempotency-Key`."""
 
 REPLAY_NOTICE = (
-    "An earlier request with this Idempotency-Key did this, and its token went with that answer. If you never got "
-    "it, rotate the key with grace_s 0 for a new one."
+    "An earlier request with this Idempotency-Key did this, and its token went with that answer. "
+    "If you never got it, rotate the key with grace_s 0 for a new one."
 )
 
 _MEANINGS = {

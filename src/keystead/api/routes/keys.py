@@ -10,9 +10,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from keystead.api.desk import QUERY, AtDesk, Desk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
 from keystead.api.routes.answers import (
+    ONCE,
     REPLAY_NOTICE,
     IfMatch,
-    OnceKey,
     app_id,
     created,
     errors,
@@ -77,7 +77,7 @@ class Lookup(Draft):
     token: str
 
 
-def provide_key_filter(  # noqa: PLR0913 - one parameter for each filter
+def provide_key_filter(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     request: Request[Any, Any, Any],
     desk: AtDesk,
     status: FromQuery[Status | None] = None,
@@ -89,9 +89,9 @@ def provide_key_filter(  # noqa: PLR0913 - one parameter for each filter
     external_id: FromQuery[str | None] = None,
     expires_before: FromQuery[datetime | None] = None,
     unused_since: FromQuery[datetime | None] = None,
-    ephemeral: FromQuery[bool] = False,  # noqa: FBT002 - likewise
+    ephemeral: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
 ) -> KeyFilter:
-    """Dependency: which keys are wanted. Revoked and ephemeral ones only when asked; also `labels.NAME=value`."""
+    """Dependency: which keys are wanted, revoked and ephemeral ones if asked; also `labels.NAME=value`."""
     return KeyFilter(
         now=desk.context.clock(),
         owner_id=None if owner is None else _owner_id(owner),
@@ -120,26 +120,24 @@ def wanted_labels(request: Request[Any, Any, Any]) -> dict[str, str]:
 AFilter = NamedDependency[SkipValidation[KeyFilter]]
 
 
-@post("/apps/{app:str}/keys", responses=errors(404, 409, 413))
-async def post_app_key(
-    app: FromPath[str], data: JSONBody[NewKey], desk: AtDesk, once: OnceKey = None
-) -> Response[KeyView]:
+@post("/apps/{app:str}/keys", responses=errors(404, 409, 413), dependencies=ONCE)
+async def post_app_key(app: FromPath[str], data: JSONBody[NewKey], desk: AtDesk) -> Response[KeyView]:
     """Create a key of an app. Its token is in this answer only."""
     changed = await create_app_key(desk.context, desk.actor, app_id(app), data)
     return created(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/users/{user:str}/keys", responses=errors(404, 409, 413))
+@post("/users/{user:str}/keys", responses=errors(404, 409, 413), dependencies=ONCE)
 async def post_personal_key(
-    user: FromPath[str], data: JSONBody[NewPersonalKey], desk: AtDesk, once: OnceKey = None
+    user: FromPath[str], data: JSONBody[NewPersonalKey], desk: AtDesk
 ) -> Response[KeyView]:
     """Create a personal key of a user. Its token is in this answer only."""
     changed = await create_personal_key(desk.context, desk.actor, user_id(user), data)
     return created(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/root-keys", responses=errors(409, 413))
-async def post_root_key(data: JSONBody[NewRootKey], desk: AtDesk, once: OnceKey = None) -> Response[KeyView]:
+@post("/root-keys", responses=errors(409, 413), dependencies=ONCE)
+async def post_root_key(data: JSONBody[NewRootKey], desk: AtDesk) -> Response[KeyView]:
     """Create a root key, which administers the instance. Its token is in this answer only."""
     changed = await create_root_key(desk.context, desk.actor, data)
     return created(view_changed(desk, changed), changed.value.revision)
@@ -224,9 +222,9 @@ async def delete_one(
     return ok(view, revoked.key.revision)
 
 
-@post("/keys/{key:str}/rotate", status_code=200, responses=errors(404, 409, 413))
+@post("/keys/{key:str}/rotate", status_code=200, responses=errors(404, 409, 413), dependencies=ONCE)
 async def post_rotate(
-    key: FromPath[str], desk: AtDesk, data: JSONBody[Rotation | None] = None, once: OnceKey = None
+    key: FromPath[str], desk: AtDesk, data: JSONBody[Rotation | None] = None
 ) -> Response[KeyView]:
     """Give a key a new token; the current one works on for `grace_s` seconds, 12 hours unless said."""
     changed = await rotate_key(desk.context, desk.actor, key_id(key), data or Rotation())
@@ -240,15 +238,15 @@ async def delete_version(key: FromPath[str], version: FromPath[str], desk: AtDes
     return ok(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/keys/{key:str}/disable", status_code=200, responses=errors(404, 409))
-async def post_disable(key: FromPath[str], desk: AtDesk, once: OnceKey = None) -> Response[KeyView]:
+@post("/keys/{key:str}/disable", status_code=200, responses=errors(404, 409), dependencies=ONCE)
+async def post_disable(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     """Pause a key at once."""
     changed = await disable_key(desk.context, desk.actor, key_id(key))
     return ok(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/keys/{key:str}/enable", status_code=200, responses=errors(404, 409))
-async def post_enable(key: FromPath[str], desk: AtDesk, once: OnceKey = None) -> Response[KeyView]:
+@post("/keys/{key:str}/enable", status_code=200, responses=errors(404, 409), dependencies=ONCE)
+async def post_enable(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     """End a key's pause."""
     changed = await enable_key(desk.context, desk.actor, key_id(key))
     return ok(view_changed(desk, changed), changed.value.revision)

@@ -5,7 +5,7 @@ from litestar.params import FromPath, JSONBody
 
 from keystead.api.desk import QUERY, AtDesk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
-from keystead.api.routes.answers import OnceKey, created, errors
+from keystead.api.routes.answers import ONCE, created, errors
 from keystead.api.wire import ListView, ScopeView, view_scope
 from keystead.domain.errors import NotFound
 from keystead.domain.scopes import is_scope
@@ -14,8 +14,8 @@ from keystead.services import scopes
 from keystead.services.drafts import NewScope, ScopeChange
 
 
-@post("/scopes", responses=errors(409, 413))
-async def post_scope(data: JSONBody[NewScope], desk: AtDesk, once: OnceKey = None) -> Response[ScopeView]:
+@post("/scopes", responses=errors(409, 413), dependencies=ONCE)
+async def post_scope(data: JSONBody[NewScope], desk: AtDesk) -> Response[ScopeView]:
     """Add a scope to the catalogue."""
     changed = await scopes.create_scope(desk.context, desk.actor, data)
     return created(view_scope(changed.value))

@@ -9,8 +9,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from keystead.api.desk import QUERY, AtDesk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
 from keystead.api.routes.answers import (
+    ONCE,
     IfMatch,
-    OnceKey,
     app_id,
     created,
     created_spec,
@@ -86,10 +86,8 @@ def provide_user_filter(
 ATenantFilter = NamedDependency[SkipValidation[TenantFilter]]
 
 
-@post("/organizations", responses=errors(409, 413))
-async def post_organization(
-    data: JSONBody[NewOrganization], desk: AtDesk, once: OnceKey = None
-) -> Response[OrganizationView]:
+@post("/organizations", responses=errors(409, 413), dependencies=ONCE)
+async def post_organization(data: JSONBody[NewOrganization], desk: AtDesk) -> Response[OrganizationView]:
     """Create an organization, with a first app and its public key, "Default API Key"."""
     changed = await organizations.create_organization(desk.context, desk.actor, data)
     return created(view_organization(changed.value, changed.epoch), changed.value.revision)
@@ -168,9 +166,9 @@ async def get_members(
     )
 
 
-@post("/organizations/{organization:str}/members", responses=errors(404, 409, 413))
+@post("/organizations/{organization:str}/members", responses=errors(404, 409, 413), dependencies=ONCE)
 async def post_member(
-    organization: FromPath[str], data: JSONBody[NewMember], desk: AtDesk, once: OnceKey = None
+    organization: FromPath[str], data: JSONBody[NewMember], desk: AtDesk
 ) -> Response[MemberView]:
     """Add a member by e-mail, or by user id."""
     changed = await members.add_member(desk.context, desk.actor, organization_id(organization), data)
@@ -209,10 +207,8 @@ async def get_audit(
     return view_list(seals, listing, view_entry, lambda it: Position(created_at=it.at, id=it.id))
 
 
-@post("/organizations/{organization:str}/apps", responses=errors(404, 409, 413))
-async def post_app(
-    organization: FromPath[str], data: JSONBody[NewApp], desk: AtDesk, once: OnceKey = None
-) -> Response[AppView]:
+@post("/organizations/{organization:str}/apps", responses=errors(404, 409, 413), dependencies=ONCE)
+async def post_app(organization: FromPath[str], data: JSONBody[NewApp], desk: AtDesk) -> Response[AppView]:
     """Create an app."""
     changed = await apps.create_app(desk.context, desk.actor, organization_id(organization), data)
     return created(view_app(changed.value, changed.epoch), changed.value.revision)
@@ -259,8 +255,8 @@ async def delete_app(app: FromPath[str], desk: AtDesk) -> AppView:
     return view_app(changed.value, changed.epoch)
 
 
-@post("/users", responses=errors(409, 413))
-async def post_user(data: JSONBody[NewUser], desk: AtDesk, once: OnceKey = None) -> Response[UserView]:
+@post("/users", responses=errors(409, 413), dependencies=ONCE)
+async def post_user(data: JSONBody[NewUser], desk: AtDesk) -> Response[UserView]:
     """Create a user."""
     changed = await users.create_user(desk.context, desk.actor, data)
     return created(view_user(changed.value, changed.epoch), changed.value.revision)

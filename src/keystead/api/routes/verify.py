@@ -1,11 +1,11 @@
-"""The question: may this key do this, here, now?"""
+"""Verify: may this key do this, here, now."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from litestar import Router, post
 from litestar.params import JSONBody
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from keystead.api.desk import AtDesk
 from keystead.api.routes.answers import errors
@@ -43,7 +43,9 @@ class VerifyRequest(Draft):
     ) = None
     user_agent: Annotated[_Text, Meta(description="The request's User-Agent header.")] | None = None
     explain: Annotated[bool, Meta(description="Answer with every check; count nothing.")] = False
-    scopes: Annotated[list[str], Meta(max_length=64, description="Scopes the route needs, all of them.")] = []
+    scopes: Annotated[list[str], Meta(max_length=64, description="Scopes the route needs, all of them.")] = (
+        field(default_factory=list)
+    )
     environment: Literal["live", "test", "any"] = "live"
     type: Literal["secret", "public", "any"] = "any"
     owner: Literal["app", "user", "any"] = "app"
@@ -82,7 +84,7 @@ class CheckView(View):
 
 
 class VerifyAnswer(View):
-    """The verdict. `key` is there only when the token is known; `as_of`: when this node last proved itself level."""
+    """The verdict. `key` is there only when the token is known; `as_of`: when this node was last level."""
 
     valid: bool
     reason: Reason | None

@@ -1,6 +1,7 @@
 """The look-up that verification rests on: one indexed query from a digest to all that a verdict needs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,6 @@ from keystead.storage.sql.versions import (
     VERSION_COLUMNS,
     decode_key,
     decode_version,
-    with_versions,
 )
 
 _GROUPS = (VERSION_COLUMNS, KEY_COLUMNS, APP_COLUMNS, ORGANIZATION_COLUMNS, USER_COLUMNS)
@@ -55,6 +55,12 @@ KNOWN = (
     .where(versions.c.digest == sa.bindparam("digest"))
 )
 
+_VERSIONS = (
+    sa.select(*VERSION_COLUMNS)
+    .where(versions.c.key_id == sa.bindparam("key_id"))
+    .order_by(versions.c.position)
+)
+
 
 async def find_known(work: Work, digest: bytes) -> Known | None:
     """One query by unique indexes; a second one for keys that have been rotated.
@@ -82,16 +88,10 @@ def _decode(row: Sequence[Any]) -> Known:
 
 
 async def _with_all_versions(work: Work, known: Known, row: Sequence[Any]) -> Known | None:
-    key = (await with_versions(work, [row[_KEY]]))[0]
+    held = tuple(decode_version(one) for one in await work.rows(_VERSIONS, {"key_id": row[_KEY.start]}))
+    key = decode_key(row[_KEY], held)
     # The version as of now; the second look may be a moment younger than the first.
     version = next((v for v in key.versions if v.id == known.version.id), None)
     if version is None:
         return None
-    return Known(
-        key=key,
-        version=version,
-        organization=known.organization,
-        app=known.app,
-        user=known.user,
-        role=known.role,
-    )
+    return replace(known, key=key, version=version)

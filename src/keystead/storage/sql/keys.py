@@ -144,7 +144,6 @@ def _has_status(status: Status | None, now: datetime) -> Condition:
 def _equals(wanted: KeyFilter) -> list[Condition]:
     pairs = (
         (_K.organization_id, wanted.organization_id),
-        (_K.owner_kind, wanted.owner_kind),
         (_K.type, wanted.type),
         (_K.last4, wanted.last4),
     )
@@ -152,9 +151,14 @@ def _equals(wanted: KeyFilter) -> list[Condition]:
 
 
 def _owner_is(wanted: KeyFilter) -> list[Condition]:
-    conditions = []
+    conditions: list[Condition] = []
+    if wanted.owner_kind is OwnerKind.INSTANCE:
+        # Root keys alone have none, and on this column there is an index in the order of the list.
+        conditions.append(_K.organization_id.is_(None))
     if wanted.owner_id is not None:
         conditions.append(_owner_column_is(wanted.owner_kind, wanted.owner_id))
+    elif wanted.owner_kind is not None:
+        conditions.append(_K.owner_kind == wanted.owner_kind)
     if wanted.external_id is not None:
         app = sa.select(apps.c.id).where(apps.c.external_id == wanted.external_id)
         user = sa.select(users.c.id).where(users.c.external_id == wanted.external_id)
@@ -163,18 +167,20 @@ def _owner_is(wanted: KeyFilter) -> list[Condition]:
 
 
 def _owner_column_is(kind: OwnerKind | None, owner_id: AppId | UserId) -> Condition:
-    # One column where the kind is known: its index then gives the order of the list too.
+    # One column where the kind is known, which says it all: its index then gives the order of the list too.
     match kind:
         case OwnerKind.APP:
             return _K.app_id == owner_id
         case OwnerKind.USER:
             return _K.user_id == owner_id
-        case _:
+        case OwnerKind.INSTANCE | None:
             return _owned_by(owner_id)
+        case _:
+            assert_never(kind)
 
 
 def _looks_like(wanted: KeyFilter) -> list[Condition]:
-    conditions = []
+    conditions: list[Condition] = []
     if wanted.name is not None:
         conditions.append(name_holds(_K.name_folded, wanted.name))
     if wanted.start is not None:
@@ -184,7 +190,7 @@ def _looks_like(wanted: KeyFilter) -> list[Condition]:
 
 
 def _by_time(wanted: KeyFilter) -> list[Condition]:
-    conditions = []
+    conditions: list[Condition] = []
     if wanted.expires_before is not None:
         conditions.append(_K.expires_at < wanted.expires_before)
     if wanted.unused_since is not None:

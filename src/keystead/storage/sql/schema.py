@@ -52,8 +52,8 @@ class Text(sa.types.TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(sa.Text(collation=collation))
+        # Not by `dialect.type_descriptor`, which makes VARCHAR of it for asyncpg.
+        return sa.Text(collation="C" if dialect.name == "postgresql" else None)
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         if value is not None and "\0" in value:
@@ -221,7 +221,6 @@ keys = sa.Table(
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "app_id", "created_at", "id"),
     sa.Index(None, "user_id", "created_at", "id"),
-    sa.Index(None, "owner_kind", "created_at", "id"),
     sa.Index(None, "created_by_id"),
     sa.Index(None, "expires_at"),
 )

@@ -84,9 +84,11 @@ class Work:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    async def rows(
+        self, statement: sa.Executable, values: Mapping[str, object] | None = None
+    ) -> Sequence[sa.Row[Any]]:
         """All rows of a select."""
-        return (await guarded(self._connection.execute(statement))).all()
+        return (await guarded(self._connection.execute(statement, values))).all()
 
     async def row(
         self, statement: sa.Executable, values: Mapping[str, object] | None = None

@@ -1,9 +1,9 @@
 """The primary over SQL: transactions, the look-up by digest, and counted uses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -52,53 +52,66 @@ class SqlStore:
     """Implements `ports.Store`, `Index` and `UseStore`; whoever made the engine disposes of it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
         self._is_postgresql = is_postgresql(engine)
+        # One pool, three ways to begin.
+        self._reading, self._writing, self._glancing = (
+            engine.execution_options(**kind[self._is_postgresql]) for kind in (READ, WRITE, GLANCE)
+        )
         # First come, first served within the process: however many writers wait, they hold one connection.
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlTables]:
         """See `ports.Store.read`."""
-        async with self._connection(READ) as connection:
+        async with _connection(self._reading) as connection:
+            await guarded(connection.begin().start())
             yield SqlTables(Work(connection))
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqlTables]:
         """See `ports.Store.write`. Not to be entered again inside the block: it would wait for itself."""
-        async with self._writing() as work:
+        async with self._alone() as work:
             yield SqlTables(work)
 
     async def find(self, digest: bytes) -> Known | None:
         """See `ports.Index.find`."""
-        async with self._connection(GLANCE) as connection:
+        async with _connection(self._glancing) as connection:
             return await find_known(Work(connection), digest)
 
     async def add_uses(self, used: Sequence[Used]) -> None:
         """See `ports.UseStore.add_uses`. A write like any, lest two nodes' flushes lock each other out."""
-        async with self._writing() as work:
+        async with self._alone() as work:
             await add_uses(work, used)
 
+    async def now(self) -> datetime | None:
+        """The database server's clock, as aware UTC; None for SQLite, which has ours."""
+        if not self._is_postgresql:
+            return None
+        async with _connection(self._glancing) as connection:
+            found = await guarded(connection.execute(sa.text("SELECT clock_timestamp()")))
+            instant: datetime = found.scalar_one()
+            return instant.astimezone(UTC)
+
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[Work]:
-        async with self._turn, self._connection(WRITE) as connection:
+    async def _alone(self) -> AsyncIterator[Work]:
+        async with self._turn, _connection(self._writing) as connection:
+            await guarded(connection.begin().start())
             if self._is_postgresql:
                 # The first statement, so that every later one sees what the last writer committed.
                 await guarded(connection.execute(_TAKE_WRITE_LOCK))
             yield Work(connection)
             await guarded(connection.commit())
 
-    @asynccontextmanager
-    async def _connection(self, kind: Mapping[bool, dict[str, Any]]) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction of its kind; what is not committed in the block is undone."""
-        connection = await guarded(self._engine.connect().start())
-        try:
-            await guarded(connection.execution_options(**kind[self._is_postgresql]))
-            await guarded(connection.begin().start())
-            yield connection
-        finally:
-            # Shielded: a request that is cancelled twice must still give its connection back, rolled back.
-            await asyncio.shield(_close(connection))
+
+@asynccontextmanager
+async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for the block; what is not committed there is undone."""
+    connection = await guarded(engine.connect().start())
+    try:
+        yield connection
+    finally:
+        # Shielded: a request that is cancelled twice must still give its connection back, rolled back.
+        await asyncio.shield(_close(connection))
 
 
 async def _close(connection: AsyncConnection) -> None:

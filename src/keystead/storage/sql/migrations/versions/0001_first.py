@@ -185,7 +185,6 @@ def _keys() -> None:
     op.create_index(
         op.f("ix_keys_organization_id_created_at_id"), "keys", ["organization_id", "created_at", "id"]
     )
-    op.create_index(op.f("ix_keys_owner_kind_created_at_id"), "keys", ["owner_kind", "created_at", "id"])
     op.create_index(op.f("ix_keys_user_id_created_at_id"), "keys", ["user_id", "created_at", "id"])
 
 

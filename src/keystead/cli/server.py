@@ -1,0 +1,75 @@
+"""`keystead serve`, `migrate` and `doctor`: the server on this machine, and what it stands on."""
+
+# ruff: noqa: PLC0415 - what is imported inside takes long, and `keystead --help` needs none of it
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from keystead.cli.checks import Finding, Probes, examine
+from keystead.cli.exits import ExitCode
+from keystead.cli.printing import clean, print_json, print_line
+from keystead.settings import Settings, load_settings
+
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Where to listen. [env: KEYSTEAD_HOST; default: 127.0.0.1]"
+    ),
+]
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="PORT", help="Which port. [env: KEYSTEAD_PORT; default: 8420]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def serve(*, host: Host = None, port: Port = None) -> None:
+    """Run the server until it is told to stop."""
+    from keystead import wiring
+
+    settings = load_settings(os.environ, host=host, port=port)
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    wiring.serve(settings, lambda: print_line(f"Keystead listens on http://{address}:{settings.port}"))
+
+
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the database to this version's schema."""
+    from keystead import wiring
+
+    done = asyncio.run(wiring.migrate(load_settings(os.environ)))
+    if as_json:
+        print_json({"done": done})
+    else:
+        print_line(done)
+
+
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look for problems in settings and data; exit 78 if there are any."""
+    findings = asyncio.run(_examine(load_settings(os.environ)))
+    if as_json:
+        items = [
+            {"name": it.name, "level": it.level, "message": it.message, "fix": it.fix} for it in findings
+        ]
+        print_json({"items": items, "next_cursor": None})
+    else:
+        for it in findings:
+            fix = f" {it.fix}" if it.fix else ""
+            print_line(clean(f"{it.level:<8}  {it.name}: {it.message}{fix}"))
+    if any(it.level == "problem" for it in findings):
+        raise typer.Exit(ExitCode.MISCONFIGURED)
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    from keystead import wiring
+
+    async with wiring.sounding(settings) as sounding:
+        probes = Probes(
+            clock=wiring.now,
+            schema=sounding.schema,
+            newest_audit_at=sounding.newest_audit_at,
+            database_now=sounding.database_now,
+            secret_key=sounding.secret_key,
+        )
+        return await examine(settings, probes)

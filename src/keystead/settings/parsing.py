@@ -1,0 +1,168 @@
+"""How the text of a setting is read. Every fault is InvalidInput with the fix, and never repeats a secret."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from keystead.domain.errors import InvalidInput
+from keystead.domain.networks import make_networks, parse_address
+from keystead.domain.origins import make_origin
+from keystead.domain.presented import Place
+from keystead.domain.tokens import Token, could_be_issued
+
+MIN_SECRET_KEY_LENGTH = 32
+
+_MAX_COUNT = 1_000_000
+_MAX_RETENTION = timedelta(days=3650)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_PUBLIC_URL = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?://[^/?#*]+)((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*)/?")
+SERVICE_LINK_FIX = (
+    "was set by Kubernetes or Docker for a service called keystead: "
+    "write `enableServiceLinks: false` in the pod's spec, or rename the service"
+)
+
+
+class Parser(Protocol):
+    """Reads what was given under the name `field`; raises InvalidInput, with the fix and without a secret."""
+
+    def __call__(self, text: str, *, field: str) -> object: ...
+
+
+def make_duration(text: str, *, field: str) -> timedelta:
+    """A duration in whole seconds, or with a unit: `90s`, `5m`, `12h`, `30d`."""
+    parts = _DURATION.fullmatch(text)
+    if parts is None:
+        raise InvalidInput(field, "write whole seconds or a duration such as 90s, 5m, 12h or 30d")
+    return timedelta(seconds=int(parts[1]) * _SECONDS[parts[2]])
+
+
+def read_retention(text: str, *, field: str) -> timedelta:
+    duration = make_duration(text, field=field)
+    if duration > _MAX_RETENTION:
+        raise InvalidInput(field, f"write at most {show_duration(_MAX_RETENTION)}")
+    return duration
+
+
+def read_boolean(text: str, *, field: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise InvalidInput(field, "write 1, true or yes, or else 0, false or no")
+    return _BOOLEANS[text.lower()]
+
+
+def _whole(text: str, *, field: str, most: int) -> int:
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
+        raise InvalidInput(field, f"write a whole number from 1 to {most}")
+    return int(text)
+
+
+def read_count(text: str, *, field: str) -> int:
+    return _whole(text, field=field, most=_MAX_COUNT)
+
+
+def read_port(text: str, *, field: str) -> int:
+    if text.startswith(("tcp://", "udp://")):
+        raise InvalidInput(field, SERVICE_LINK_FIX)
+    return _whole(text, field=field, most=65535)
+
+
+def read_host(text: str, *, field: str) -> str:
+    if parse_address(text) is None and not _HOST_NAME.fullmatch(text):
+        raise InvalidInput(
+            field,
+            "write an address or a host name without a port, such as 127.0.0.1 or ::; see KEYSTEAD_PORT",
+        )
+    return text
+
+
+def read_directory(text: str, *, field: str) -> Path:
+    if text.startswith("~"):
+        raise InvalidInput(field, "write the whole path: only a shell knows what ~ stands for")
+    return Path(text)
+
+
+def read_public_url(text: str, *, field: str) -> str:
+    parts = _PUBLIC_URL.fullmatch(text)
+    try:
+        return make_origin(parts[1], field=field) + parts[2] if parts else _refuse_public_url(field)
+    except InvalidInput:
+        return _refuse_public_url(field)
+
+
+def _refuse_public_url(name: str) -> str:
+    raise InvalidInput(
+        name,
+        "write an http or https address without user, query or fragment, its host in ASCII, "
+        "such as https://keys.example.com or https://example.com/keys",
+    )
+
+
+def read_database_url(text: str, *, field: str) -> str:
+    if not text.startswith("postgresql://"):
+        raise InvalidInput(
+            field, "write postgresql://user@host:port/database, or unset it to use SQLite in KEYSTEAD_DATA"
+        )
+    parts = _split(text)
+    if parts is None or "#" in text or not re.fullmatch("/[^/]+", parts.path):
+        raise InvalidInput(
+            field,
+            "write postgresql://user@host:port/database, with one database; "
+            "in a password / is written %2F, ? %3F, # %23, @ %40",
+        )
+    return text
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None for one that cannot be read. The library's own errors repeat passwords."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def read_places(text: str, *, field: str) -> tuple[Place, ...]:
+    items = [item.lower() for item in _items(text)]
+    if not set(items) <= set(Place):
+        raise InvalidInput(field, f"write one or more of {', '.join(Place)}, with commas between")
+    return tuple(dict.fromkeys(map(Place, items)))
+
+
+def read_networks(text: str, *, field: str) -> tuple[str, ...]:
+    return make_networks(_items(text), field=field)
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
+
+
+def read_secret_key(text: str, *, field: str) -> str:
+    if len(text) < MIN_SECRET_KEY_LENGTH:
+        raise InvalidInput(
+            field,
+            f"write at least {MIN_SECRET_KEY_LENGTH} characters; `openssl rand -hex 32` makes good ones",
+        )
+    return text
+
+
+def read_root_key(text: str, *, field: str) -> Token:
+    token = Token(text)
+    if not could_be_issued(token):
+        raise InvalidInput(
+            field, "is no token of our format with a right checksum: copy the root token again, whole"
+        )
+    if text.split("_")[1] != "rk":
+        raise InvalidInput(field, "is the token of another kind of key: a root token reads …_rk_live_…")
+    return token
+
+
+def show_duration(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"

@@ -1,0 +1,79 @@
+"""What a server does not start with, and what it warns of."""
+
+from ipaddress import ip_network
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from keystead.domain.errors import Misconfigured
+from keystead.domain.networks import parse_address
+from keystead.settings import Settings
+
+WIDEST_PROXIES = {4: 16, 6: 48}
+"""The shortest prefix, by IP version, that a network of trusted proxies may have without a warning."""
+
+
+class Risk(NamedTuple):
+    """What may be meant, yet should not stay unnoticed."""
+
+    setting: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.problem}. {self.fix}."
+
+
+def require_startable(settings: Settings) -> None:
+    """Raise Misconfigured when a server with these settings would show tokens to the network."""
+    https = (settings.public_url or "").startswith("https://")
+    if not (is_loopback(settings.host) or https or settings.insecure):
+        raise Misconfigured(
+            "KEYSTEAD_PUBLIC_URL",
+            f"other machines can reach {settings.host}: set this to the https address of the proxy in front, "
+            "such as https://keys.example.com, or listen on 127.0.0.1 (KEYSTEAD_HOST). "
+            "To try it without TLS, set KEYSTEAD_INSECURE=1",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name other than localhost could be anything."""
+    address = parse_address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def risky(settings: Settings) -> list[Risk]:
+    """What `serve` and `doctor` warn of."""
+    wide = [network for network in settings.trusted_proxies if _is_wide(network)]
+    risks = {
+        Risk(
+            "KEYSTEAD_INSECURE",
+            "is on: tokens may cross the network in clear",
+            "Put a proxy with TLS in front, set KEYSTEAD_PUBLIC_URL to its https address and unset this",
+        ): settings.insecure,
+        Risk(
+            "KEYSTEAD_PUBLIC_URL",
+            "is http: tokens cross the network in clear",
+            "Put a proxy with TLS in front and write its https address",
+        ): _is_clear(settings.public_url),
+        Risk(
+            "KEYSTEAD_TRUSTED_PROXIES",
+            f"holds {', '.join(wide)}: any client in there can claim any address",
+            "Name only the proxies themselves, such as 10.0.3.7",
+        ): bool(wide),
+        Risk(
+            "KEYSTEAD_ROOT_KEY",
+            "pins a root key with every scope: whoever reads this process's environment has it",
+            "Make another with `keystead root-key create`, revoke this one and unset it",
+        ): settings.root_key is not None,
+    }
+    return [risk for risk, present in risks.items() if present]
+
+
+def _is_wide(text: str) -> bool:
+    network = ip_network(text)
+    return not network.is_loopback and network.prefixlen < WIDEST_PROXIES[network.version]
+
+
+def _is_clear(public_url: str | None) -> bool:
+    parts = urlsplit(public_url or "")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -1,0 +1,147 @@
+"""Counting uses in memory, with a store of the test's own."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from keystead.domain.errors import Unavailable
+from keystead.domain.verdict import Known
+from keystead.ports import Used
+from keystead.usage.counter import UseCounter
+from tests.contract.samples import DAY, NOW, key, key_id, version_id
+
+
+class FakeStore:
+    """Keeps totals; `failure` is raised instead while it is set, and `entered` tells that a flush waits."""
+
+    def __init__(self) -> None:
+        self.batches: list[Sequence[Used]] = []
+        self.failure: BaseException | None = None
+        self.entered = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def add_uses(self, used: Sequence[Used]) -> None:
+        self.entered.set()
+        await self.go_on.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.batches.append(used)
+
+    @property
+    def total(self) -> int:
+        return sum(used.count for batch in self.batches for used in batch)
+
+
+def known(number: int = 1) -> Known:
+    return Known(key=key(number), version=key(number).newest)
+
+
+async def test_uses_of_one_version_are_one_row_with_the_latest_instant() -> None:
+    counter, store = UseCounter(), FakeStore()
+    for at in (NOW, NOW + DAY, NOW - DAY):
+        counter.count(known(), at)
+    await counter.flush(store)
+    assert store.batches == [
+        [Used(key_id=key_id(), version_id=version_id(), count=3, last_used_at=NOW + DAY)],
+    ]
+
+
+async def test_a_flush_of_nothing_does_not_ask_the_store() -> None:
+    counter, store = UseCounter(), FakeStore()
+    counter.count(known(), NOW)
+    await counter.flush(store)
+    await counter.flush(store)
+    assert len(store.batches) == 1
+
+
+async def test_counts_wait_while_the_store_is_unavailable() -> None:
+    counter, store = UseCounter(), FakeStore()
+    store.failure = Unavailable("database")
+    for _ in range(3):
+        counter.count(known(), NOW)
+        await counter.flush(store)
+    store.failure = None
+    await counter.flush(store)
+    assert [used.count for batch in store.batches for used in batch] == [3]
+
+
+@pytest.mark.parametrize("failure", [None, Unavailable("database")], ids=["written", "unavailable"])
+async def test_what_is_counted_during_a_flush_is_not_lost(failure: Exception | None) -> None:
+    counter, store = UseCounter(), FakeStore()
+    store.go_on.clear()
+    counter.count(known(), NOW)
+    flush = asyncio.create_task(counter.flush(store))
+    await store.entered.wait()
+    counter.count(known(), NOW + DAY)
+    counter.count(known(2), NOW)
+    store.failure = failure
+    store.go_on.set()
+    await flush
+    store.failure = None
+    await counter.flush(store)
+    assert store.total == 3
+    assert counter.dropped == 0
+
+
+async def test_a_cancelled_flush_keeps_its_counts() -> None:
+    counter, store = UseCounter(), FakeStore()
+    store.go_on.clear()
+    counter.count(known(), NOW)
+    flush = asyncio.create_task(counter.flush(store))
+    await store.entered.wait()
+    flush.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flush
+    store.go_on.set()
+    await counter.flush(store)
+    assert store.total == 1
+
+
+async def test_versions_beyond_the_bound_are_dropped_and_counted() -> None:
+    counter, store = UseCounter(max_versions=2), FakeStore()
+    for number in (1, 2, 3, 3, 1):
+        counter.count(known(number), NOW)
+    assert counter.dropped == 2
+    await counter.flush(store)
+    assert store.total == 3
+    counter.count(known(3), NOW)
+    await counter.flush(store)
+    assert store.total == 4
+
+
+async def test_counts_put_back_obey_the_bound() -> None:
+    counter, store = UseCounter(max_versions=1), FakeStore()
+    store.go_on.clear()
+    store.failure = Unavailable("database")
+    counter.count(known(1), NOW)
+    counter.count(known(1), NOW)
+    flush = asyncio.create_task(counter.flush(store))
+    await store.entered.wait()
+    counter.count(known(2), NOW)
+    store.go_on.set()
+    await flush
+    assert counter.dropped == 2
+
+
+async def test_running_flushes_each_interval_and_once_more_at_the_end() -> None:
+    counter, store, stop = UseCounter(), FakeStore(), asyncio.Event()
+    running = asyncio.create_task(counter.run(store, stop=stop, interval=timedelta(milliseconds=1)))
+    counter.count(known(), NOW)
+    await store.entered.wait()
+    counter.count(known(), NOW)
+    stop.set()
+    await running
+    assert store.total == 2
+
+
+async def test_stopping_does_not_wait_for_the_interval() -> None:
+    counter, store, stop = UseCounter(), FakeStore(), asyncio.Event()
+    running = asyncio.create_task(counter.run(store, stop=stop, interval=DAY))
+    counter.count(known(), NOW)
+    stop.set()
+    async with asyncio.timeout(1):
+        await running
+    assert store.total == 1
