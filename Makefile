@@ -29,6 +29,7 @@ imports: .venv/.dev
 	@$(BIN)/lint-imports
 
 bench: setup .venv/.dev
+	@scripts/system-packages postgresql wrk
 	@$(BIN)/python -m bench
 
 docs: .venv/.dev

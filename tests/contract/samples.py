@@ -8,7 +8,17 @@ from typing import Any
 from keystead.domain.audit import Entry, Subject, SubjectKind
 from keystead.domain.constraints import Constraint, ConstraintType
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, UserId, VersionId, make_id
-from keystead.domain.keys import By, ByKind, Environment, Key, KeyType, Owner, OwnerKind, RevokedReason, Version
+from keystead.domain.keys import (
+    By,
+    ByKind,
+    Environment,
+    Key,
+    KeyType,
+    Owner,
+    OwnerKind,
+    RevokedReason,
+    Version,
+)
 from keystead.domain.tenants import App, CatalogueScope, Ceiling, Member, Organization, Role, Suspension, User
 from keystead.ports import Position, Recorded
 from keystead.storage.sql.store import SqlStore
@@ -17,7 +27,12 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 DAY = timedelta(days=1)
 BY = By(kind=ByKind.ROOT_KEY, id="key_root")
 SUSPENSION = Suspension(at=NOW + DAY, by=By(kind=ByKind.OPERATOR, id="operator"))
-ANYTHING = {"text": 'ä "quoted" \u0000 %_', "list": [1, 2.5, None, True], "deep": {"a": {"b": []}}, "big": 2**53}
+ANYTHING = {
+    "text": 'ä "quoted" \u0000 %_',
+    "list": [1, 2.5, None, True],
+    "deep": {"a": {"b": []}},
+    "big": 2**53,
+}
 
 
 def identifier(kind: IdKind, number: int) -> str:
@@ -157,7 +172,13 @@ def full_key(number: int = 1) -> Key:
         labels={"team.a/b-c": "blau"},
         metadata=ANYTHING,
         versions=(
-            version(2 * number, retires_at=NOW + DAY, token="-".join(("made", "up")), use_count=3, last_used_at=NOW),
+            version(
+                2 * number,
+                retires_at=NOW + DAY,
+                token="made-up",
+                use_count=3,
+                last_used_at=NOW,
+            ),
             version(2 * number + 1),
         ),
         disabled_at=NOW,

@@ -39,7 +39,9 @@ async def keep(store: SqlStore, *some: Any) -> None:
             await tables.keys.insert(one)
 
 
-@pytest.mark.parametrize("sample", [key(), full_key(), root_key(), personal_key()], ids=["plain", "full", "root", "own"])
+@pytest.mark.parametrize(
+    "sample", [key(), full_key(), root_key(), personal_key()], ids=["plain", "full", "root", "own"]
+)
 async def test_a_key_comes_back_as_it_was_put_in(store: SqlStore, sample) -> None:
     await populate(store)
     await keep(store, sample)
@@ -150,7 +152,9 @@ def only(**wanted: Any) -> KeyFilter:
         pytest.param(only(unused_since=NOW - DAY), [2], id="unused since, made before"),
         pytest.param(only(unused_since=NOW), [1, 2], id="unused since, used before"),
         pytest.param(
-            only(status=Status.ACTIVE, owner_kind=OwnerKind.APP, organization_id=organization_id(), name="key"),
+            only(
+                status=Status.ACTIVE, owner_kind=OwnerKind.APP, organization_id=organization_id(), name="key"
+            ),
             [4],
             id="several at once",
         ),

@@ -24,7 +24,7 @@ from tests.contract.samples import NOW, key, key_id, populate
 
 COPY_NAME = "keystead-0001-20260301T120000Z.sqlite3.bak"
 
-NEXT = '''
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 revision, down_revision = "0002", "0001"
@@ -34,7 +34,7 @@ def upgrade():
     with op.batch_alter_table("keys", recreate="auto") as keys:
         keys.alter_column("name", new_column_name="title")
     {more}
-'''
+"""
 
 
 def program(folder: Path, *, more: str = "") -> Path:
@@ -71,7 +71,8 @@ async def test_an_empty_database_is_set_up_once(empty: AsyncEngine) -> None:
 
 
 def differences(connection: sa.Connection) -> object:
-    return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA)
+    # Without types: Alembic does not see the collation inside our own; `described` does.
+    return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": False}), METADATA)
 
 
 def described(connection: sa.Connection) -> object:
@@ -79,7 +80,10 @@ def described(connection: sa.Connection) -> object:
     inspector = sa.inspect(connection)
     return {
         name: {
-            "columns": {c["name"]: (str(c["type"]), c["nullable"], c.get("default")) for c in inspector.get_columns(name)},
+            "columns": {
+                c["name"]: (str(c["type"]), c["nullable"], c.get("default"))
+                for c in inspector.get_columns(name)
+            },
             "primary": inspector.get_pk_constraint(name),
             "indexes": sorted(map(str, inspector.get_indexes(name))),
             "unique": sorted(map(str, inspector.get_unique_constraints(name))),
@@ -119,9 +123,9 @@ def set_up_alone(primary: str | Path) -> str:
 
 
 def test_several_processes_that_start_at_once_set_up_once(empty_primary: str | Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        kinds = pool.map(set_up_alone, [empty_primary] * 4)
-    assert sorted(kinds) == [SchemaKind.CURRENT] * 3 + [SchemaKind.EMPTY]
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        kinds = pool.map(set_up_alone, [empty_primary] * 3)
+    assert sorted(kinds) == [SchemaKind.CURRENT] * 2 + [SchemaKind.EMPTY]
 
 
 async def test_an_older_schema_is_migrated_with_what_it_holds(engine: AsyncEngine, tmp_path: Path) -> None:

@@ -150,13 +150,19 @@ async def test_an_app_comes_back_as_it_was_put_in(store: SqlStore) -> None:
 async def test_apps_are_listed_and_counted_by_organization_without_deleted_ones(store: SqlStore) -> None:
     await populate(store, organizations=2, apps=3)
     async with store.write() as tables:
-        await tables.apps.insert(app(4, organization_id=organization_id(2), labels={"a": "b"}, external_id="e"))
+        await tables.apps.insert(
+            app(4, organization_id=organization_id(2), labels={"a": "b"}, external_id="e")
+        )
         await tables.apps.update(app(2, deleted_at=NOW))
         assert await tables.apps.find(app_id(2)) is None
         assert await tables.apps.count(organization_id()) == 2
         assert await names(tables.apps, TenantFilter(organization_id=organization_id())) == ["App 3", "App 1"]
         assert await names(tables.apps, TenantFilter()) == ["App 4", "App 3", "App 1"]
-        for wanted in (TenantFilter(labels={"a": "b"}), TenantFilter(name="P 4"), TenantFilter(external_id="e")):
+        for wanted in (
+            TenantFilter(labels={"a": "b"}),
+            TenantFilter(name="P 4"),
+            TenantFilter(external_id="e"),
+        ):
             assert await names(tables.apps, wanted) == ["App 4"]
 
 
@@ -215,7 +221,9 @@ async def test_members_are_listed_with_their_users(store: SqlStore) -> None:
         assert first.items == [(member(3), user(3)), (member(2), user(2))]
         assert first.more
         after = Position(created_at=NOW, id=user_id(2))
-        assert (await tables.members.list(organization_id(), Page(after=after))).items == [(member(1), user(1))]
+        assert (await tables.members.list(organization_id(), Page(after=after))).items == [
+            (member(1), user(1))
+        ]
 
 
 @pytest.mark.parametrize("table", ["organizations", "apps", "users"])

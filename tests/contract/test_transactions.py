@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ async def test_readers_are_served_while_200_writers_wait(counted: SqlStore) -> N
 
 
 async def test_an_exception_in_the_block_leaves_nothing(counted: SqlStore) -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError):  # noqa: PT012 - leaving the block is what is tested
         async with counted.write() as tables:
             await tables.organizations.update(organization(revision=1))
             await tables.changes.append([subject()], b"m")
@@ -144,3 +145,15 @@ async def test_writers_cancelled_while_they_wait_do_not_stop_the_others(counted:
     assert done >= 30
     # One cancelled during its commit may have been written all the same.
     assert done <= await revision(counted) <= done + 1
+
+
+async def test_the_servers_clock_is_aware_utc_and_sqlite_has_none_of_its_own(
+    store: SqlStore, primary: str | Path
+) -> None:
+    at = await store.now()
+    if isinstance(primary, Path):
+        assert at is None
+    else:
+        assert at is not None
+        assert abs(datetime.now(UTC) - at) < timedelta(seconds=5)
+        assert at.tzinfo is UTC

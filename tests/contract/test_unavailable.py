@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - small files, in tests
 """A database that cannot be read or written is `Unavailable`, and says nothing about anybody's secrets."""
 
 import asyncio
@@ -32,6 +33,12 @@ async def find(store: SqlStore) -> None:
 
 async def add_no_uses(store: SqlStore) -> None:
     await store.add_uses([])
+
+
+def send_away(postgres: Postgres, url: str) -> None:
+    """End every connection to the database, as a restart of the server does."""
+    own = f"datname = '{url.rpartition('/')[2]}'"
+    postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {own}")  # noqa: S608 - a name of ours
 
 
 EACH = [read, write, find, add_no_uses]
@@ -71,8 +78,7 @@ async def test_postgresql_that_sends_us_away_is_connected_to_again(postgres: Pos
     store = SqlStore(engine)
     for one in EACH[:3]:
         await asyncio.gather(*(find(store) for _ in range(5)))
-        name = url.rpartition("/")[2]
-        postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        send_away(postgres, url)
         await asyncio.sleep(0.05)
         await one(store)
     await engine.dispose()
@@ -83,11 +89,10 @@ async def test_postgresql_that_ends_a_transaction_half_way_undoes_it(postgres: P
     engine = make_engine(url)
     await set_up(engine, now=NOW)
     store = SqlStore(engine)
-    name = url.rpartition("/")[2]
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable):  # noqa: PT012 - the block as a whole is what is tested
         async with store.write() as tables:
             await tables.facts.insert("a", "b")
-            postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            send_away(postgres, url)
             await tables.facts.insert("c", "d")
     async with store.read() as tables:
         assert await tables.facts.find("a") is None
@@ -111,7 +116,14 @@ async def test_postgresql_that_cannot_be_entered_is_unavailable(postgres: Postgr
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?application_name=x", "?sslmode=disable", "?connect_timeout=3", "?sslmode=prefer&search_path=public"]
+    "query",
+    [
+        "",
+        "?application_name=x",
+        "?sslmode=disable",
+        "?connect_timeout=3",
+        "?sslmode=prefer&search_path=public",
+    ],
 )
 async def test_options_in_the_url_are_understood(postgres: Postgres, query: str) -> None:
     engine = make_engine(postgres.new_database() + query)
@@ -191,7 +203,7 @@ def everything_of(exc: BaseException | None) -> str:
     return shown
 
 
-async def test_no_exception_shows_a_token_or_digest(store: SqlStore) -> None:
+async def test_no_exception_shows_a_token_or_digest(store: SqlStore, primary: str | Path) -> None:
     token = "_".join(("acme", "pk", "live", "x" * 38))
     await populate(store)
     sample = key(versions=(version(1, token=token),))
@@ -201,9 +213,11 @@ async def test_no_exception_shows_a_token_or_digest(store: SqlStore) -> None:
         key(2, versions=(version(2, token=token, digest=digest(1)),)),
         key(3, versions=(version(3, token=token, start=None),)),
         key(4, name=None, versions=(version(4, token=token),)),
-        key(5, versions=(version(5, token=token, use_count=token),)),
-        key(6, organization_id=None, versions=(version(6, token=token),)),
+        key(5, organization_id=None, versions=(version(5, token=token),)),
     ]
+    if isinstance(primary, str):
+        # SQLite would keep text in any column.
+        broken.append(key(6, versions=(version(6, token=token, use_count=token),)))
     for one in broken:
         with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is, it must not tell
             async with store.write() as tables:
