@@ -1,6 +1,7 @@
 """A whole Keystead in this process, on a real store, with a clock that tests move; driven through its HTTP API."""
 
 import secrets
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import httpx
 
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
+from keystead.logs import configure_logging
 from keystead.services.instance import pin_root_key
 from keystead.settings import load_settings
 from keystead.wiring import Instance, opened
@@ -91,6 +93,7 @@ class World:
 async def opened_world(environ: Mapping[str, str]) -> AsyncIterator[World]:
     """A world on the store that `environ` names."""
     clock = FakeClock()
+    configure_logging(json=True, stream=sys.stderr)
     async with opened(load_settings(environ)) as real:
         instance = replace(real, context=replace(real.context, clock=clock))
         root = make_token("ks", TokenKind.ROOT, Environment.LIVE, secrets.token_bytes(32))

@@ -65,9 +65,12 @@ def on_keystead_error(request: Request[Any, Any, Any], error: KeysteadError) -> 
     errors = (
         [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, InvalidInput) else []
     )
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    headers = None
+    if isinstance(error, Unavailable):
+        headers = {"Retry-After": "1"}
+        _LOG.error("unavailable", dependency=error.dependency, cause=str(error.__cause__))
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.error("request failed", exc_info=error)
-    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return problem_response(_problem(request, status, error.code, str(error), errors), headers)
 
 
@@ -130,7 +133,7 @@ _FRAMEWORK = {
     413: ("too-large", "The body is larger than 1 MiB."),
 }
 
-_TITLES = {
+TITLES = {
     400: "Bad request",
     403: "Not allowed",
     404: "Not found",
@@ -150,7 +153,7 @@ def _problem(
 ) -> Problem:
     return Problem(
         type=slug,
-        title=_TITLES.get(status, HTTPStatus(status).phrase),
+        title=TITLES.get(status, HTTPStatus(status).phrase),
         status=status,
         detail=detail,
         request_id=request_id(request),

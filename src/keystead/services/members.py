@@ -57,6 +57,7 @@ async def add_member(
             organization_id=organization.id, user_id=user.id, role=draft.role, created_at=work.now
         )
         await work.tables.members.insert(member)
+        work.about = _subject(member)
         work.record("member.add", _subject(member), organization.id, before=None, after=member)
     return Changed(value=(member, user), epoch=work.epoch)
 

@@ -42,11 +42,12 @@ class Mutation:
         self.tables = tables
         self.now = context.clock()
         self.epoch: int | None = None
+        self.about: Subject | None = None
+        """What a repeated request answers with; unless said, the first thing recorded."""
         self._context = context
         self._actor = actor
         self._done: list[tuple[str, Subject, OrganizationId | None, object, object]] = []
         self._touched: list[Subject] = []
-        self._about: Subject | None = None
         self._replayed = False
 
     async def earlier(self, about: Subject | None = None) -> Recorded | None:
@@ -55,7 +56,7 @@ class Mutation:
         Called once the actor was judged, so that a replay is judged again. `about` is the subject to remember
         if nothing comes to be recorded. Raises InvalidInput when the key came with another body.
         """
-        self._about = about
+        self.about = about
         once = self._actor.once
         if once is None:
             return None
@@ -97,7 +98,7 @@ class Mutation:
         if self._touched:
             self.epoch = await self.tables.changes.append(self._touched, self._context.entropy(MARK_BYTES))
         await self.tables.audit.append([self._entry(*done) for done in self._done])
-        about = self._about or (self._done[0][1] if self._done else None)
+        about = self.about or (self._done[0][1] if self._done else None)
         if self._actor.once is not None and about is not None:
             await self.tables.idempotency.insert(self._recorded(self._actor.once, about))
 
