@@ -48,9 +48,10 @@ async def _local(environ: Mapping[str, str]) -> "AsyncIterator[httpx.AsyncClient
                 "is set, but no server is named: give --server or KEYSTEAD_URL, or unset it to work on the "
                 "local data directory",
             )
+    settings = load_settings(environ)
     from keystead import wiring
 
-    async with wiring.local_client(load_settings(environ)) as client:
+    async with wiring.local_client(settings) as client:
         yield client
 
 

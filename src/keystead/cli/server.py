@@ -4,6 +4,8 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -27,18 +29,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def serve(*, host: Host = None, port: Port = None) -> None:
     """Run the server until it is told to stop."""
+    settings = load_settings(os.environ, host=host, port=port)
     from keystead import wiring
 
-    settings = load_settings(os.environ, host=host, port=port)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     wiring.serve(settings, lambda: print_line(f"Keystead listens on http://{address}:{settings.port}"))
 
 
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database to this version's schema."""
+    settings = load_settings(os.environ)
     from keystead import wiring
 
-    done = asyncio.run(wiring.migrate(load_settings(os.environ)))
+    done = asyncio.run(wiring.migrate(settings))
     if as_json:
         print_json({"done": done})
     else:
@@ -47,21 +50,17 @@ def migrate(*, as_json: AsJson = False) -> None:
 
 def doctor(*, as_json: AsJson = False) -> None:
     """Look for problems in settings and data; exit 78 if there are any."""
-    findings = asyncio.run(_examine(load_settings(os.environ)))
+    findings = asyncio.run(_examined(load_settings(os.environ)))
     if as_json:
-        items = [
-            {"name": it.name, "level": it.level, "message": it.message, "fix": it.fix} for it in findings
-        ]
-        print_json({"items": items, "next_cursor": None})
+        print_json({"items": [asdict(it) for it in findings], "next_cursor": None})
     else:
         for it in findings:
-            fix = f" {it.fix}" if it.fix else ""
-            print_line(clean(f"{it.level:<8}  {it.name}: {it.message}{fix}"))
+            print_line(clean(f"{it.level:<8}  {it.name}: {' '.join(filter(None, [it.message, it.fix]))}"))
     if any(it.level == "problem" for it in findings):
         raise typer.Exit(ExitCode.MISCONFIGURED)
 
 
-async def _examine(settings: Settings) -> list[Finding]:
+async def _examined(settings: Settings) -> Sequence[Finding]:
     from keystead import wiring
 
     async with wiring.sounding(settings) as sounding:
