@@ -25,8 +25,8 @@ _SHARED: tuple[Processor, ...] = (
     structlog.processors.format_exc_info,
 )
 
-# Their INFO says what was asked of whom, addresses included.
-_QUIET = ("httpx", "httpcore")
+# Their INFO is noise to an operator, or says what was asked of whom.
+_QUIET = ("alembic", "httpx", "httpcore")
 _REROUTED = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "alembic")
 _ACCESS = "uvicorn.access"
 

@@ -213,7 +213,7 @@ def test_same_words_work_on_a_server(run, data, environ, tmp_path):
         assert verify(run, token) == (0, None)
         assert run("key", "show", "key_0000000000000000000000").code == 4
     assert server.returncode == 0
-    assert f"Keystead listens on http://127.0.0.1:{port}" in log.read_text()
+    assert f"listens on http://127.0.0.1:{port}" in log.read_text()
     assert root not in log.read_text()
     assert run("org", "list").code == 75
 
@@ -236,7 +236,32 @@ def test_options_of_serve_win_over_the_environment(run, data, environ):
     environ.setattr("keystead.wiring.serve", serve)
     result = run("serve", "--host", "::1", "--port", "8421")
     assert (result.code, served) == (0, [("::1", 8421)])
-    assert result.out == "Keystead listens on http://[::1]:8421\n"
+    assert "listens on http://[::1]:8421\n" in result.out
+
+
+def test_welcome_says_what_a_newcomer_needs_next_and_its_commands_work(run, data, environ):
+    environ.setattr("keystead.wiring.serve", lambda _, on_listening: on_listening())
+    welcome = run("serve").out
+    assert "/api/docs" in welcome
+    assert "Dashboard" in welcome
+    lines = [line.strip() for line in welcome.splitlines()]
+    (make_root,) = (line for line in lines if line.endswith("root-key create"))
+    issue = [line for line in lines if " create --" in line or " list " in line]
+    program = make_root.partition(" ")[0]
+    script = "set -e\n" + "\n".join((make_root, *issue)).replace(program, "keystead")
+    done = shell(script, dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert "accepted" in done.stdout
+
+
+def test_quiet_prints_ids_only(run, data):
+    org = run("org", "create", "--name", "Acme", "-q").out.strip()
+    assert re.fullmatch("org_[0-9A-Za-z]{22}", org)
+    assert run("org", "list", "-q").out.split() == [org]
+    assert run("scope", "create", "jobs:read", "--quiet").out == "jobs:read\n"
+    (app,) = run("app", "list", "--org", org, "-q").out.split()
+    made = run("key", "create", "--app", app, "--name", "First", "-q")
+    assert made.out.startswith("ks_sk_live_")
 
 
 def test_server_that_would_show_tokens_to_the_network_does_not_start(run, data):

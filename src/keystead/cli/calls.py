@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keystead.cli.exits import ExitCode, Failure, Json, code_of_status
 from keystead.cli.printing import (
     View,
+    clean,
     objects,
     print_facts,
     print_json,
@@ -28,9 +29,10 @@ _PUBLIC = "A public token may be published. To see it again: keystead {noun} rev
 class Call:
     """The connection that a command works with, and where its answer goes."""
 
-    def __init__(self, client: "httpx.AsyncClient", *, as_json: bool) -> None:
+    def __init__(self, client: "httpx.AsyncClient", *, as_json: bool, quiet: bool = False) -> None:
         self._client = client
         self._as_json = as_json
+        self._quiet = quiet
 
     async def ask(
         self, method: str, path: str, body: Json | None = None, query: Json | None = None
@@ -55,6 +57,8 @@ class Call:
         """Print one thing."""
         if self._as_json:
             print_json(answer)
+        elif self._quiet:
+            _print_id(answer)
         else:
             print_facts(view, answer)
 
@@ -63,7 +67,11 @@ class Call:
         if self._as_json:
             print_json(answer)
             return
-        print_list(view, objects(answer.get("items")))
+        if self._quiet:
+            for item in objects(answer.get("items")):
+                _print_id(item)
+        else:
+            print_list(view, objects(answer.get("items")))
         if cursor := answer.get("next_cursor"):
             print_line(f"there are more: --cursor {cursor}", err=True)
 
@@ -74,7 +82,8 @@ class Call:
             self.show(view, answer)
             return
         # To a pipe goes the token alone.
-        print_facts(view, answer, err=not sys.stdout.isatty())
+        if not self._quiet:
+            print_facts(view, answer, err=not sys.stdout.isatty())
         note = _PUBLIC if answer.get("type") == "public" else _SHOWN_ONCE
         print_token(token, note.format(noun=_noun(answer), id=answer.get("id")))
 
@@ -84,6 +93,13 @@ class Call:
             print_line(sentence)
         elif answer:
             print_json(answer)
+
+
+def _print_id(item: Json) -> None:
+    """What names a thing: its id, a member's user, or a scope's name; nothing for a verdict."""
+    name = item.get("id") or item.get("user_id") or item.get("name")
+    if name:
+        print_line(clean(str(name)))
 
 
 def _noun(key: Json) -> str:

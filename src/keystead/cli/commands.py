@@ -26,6 +26,7 @@ _COMMON = {
         ),
     ],
     "as_json": Annotated[bool, typer.Option("--json", help="Print the API's JSON.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only, one a line.")],
 }
 
 
@@ -37,17 +38,17 @@ def command(
 ]:
     """Make a command of `group` from a function that works with a Call.
 
-    Its other parameters are the command's own; `--server` and `--json` are added to them.
+    Its other parameters are the command's own; `--server`, `--json` and `--quiet` are added to them.
     """
 
     def register(
         work: Callable[Concatenate[Call, P], Coroutine[Any, Any, None]],
     ) -> Callable[Concatenate[Call, P], Coroutine[Any, Any, None]]:
         @functools.wraps(work)
-        def entry(*, server: str | None, as_json: bool, **own: object) -> None:
+        def entry(*, server: str | None, as_json: bool, quiet: bool, **own: object) -> None:
             run = functools.partial(work, **own)  # type: ignore[arg-type]  # Typer gives what the signature names
             try:
-                asyncio.run(_perform(run, server, as_json=as_json))
+                asyncio.run(_perform(run, server, as_json=as_json, quiet=quiet))
             except BrokenPipeError:
                 _be_silent()
                 raise typer.Exit(ExitCode.FAILED) from None
@@ -55,7 +56,7 @@ def command(
         _, *parameters = inspect.signature(work).parameters.values()
         common = [
             inspect.Parameter(it, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_COMMON[it])
-            for it, default in (("server", None), ("as_json", False))
+            for it, default in (("server", None), ("as_json", False), ("quiet", False))
         ]
         entry.__annotations__ = {it.name: it.annotation for it in (*parameters, *common)}
         entry.__signature__ = inspect.Signature([*parameters, *common])  # type: ignore[attr-defined]  # PEP 362
@@ -66,10 +67,10 @@ def command(
 
 
 async def _perform(
-    run: Callable[[Call], Coroutine[Any, Any, None]], server: str | None, *, as_json: bool
+    run: Callable[[Call], Coroutine[Any, Any, None]], server: str | None, *, as_json: bool, quiet: bool
 ) -> None:
     async with connection.open_client(server, os.environ) as client:
-        await run(Call(client, as_json=as_json))
+        await run(Call(client, as_json=as_json, quiet=quiet))
 
 
 def _be_silent() -> None:

@@ -4,12 +4,15 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from keystead import __version__
 from keystead.cli.checks import Finding, Probes, examine
 from keystead.cli.exits import ExitCode
 from keystead.cli.printing import clean, print_json, print_line
@@ -32,8 +35,38 @@ def serve(*, host: Host = None, port: Port = None) -> None:
     settings = load_settings(os.environ, host=host, port=port)
     from keystead import wiring
 
+    wiring.serve(settings, lambda: print_line(_welcome(settings, Path(sys.argv[0]))))
+
+
+_WELCOME = """Keystead {version} listens on http://{address}
+
+  API, to try out   {url}/api/docs
+  Dashboard         will be at {url}/ (it is not in this version)
+  Data              {data}
+
+In a second terminal, here:
+
+  A root key, to administer Keystead over HTTP
+    {program} root-key create
+
+  A key, issued and verified
+    ORG=$({program} org create --name Acme -q)
+    APP=$({program} app list --org $ORG -q)
+    {program} key create --app $APP --name First | {program} key verify
+"""
+
+
+def _welcome(settings: Settings, program: Path) -> str:
+    """What a newcomer needs next; `program` is how this one was called."""
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
-    wiring.serve(settings, lambda: print_line(f"Keystead listens on http://{address}:{settings.port}"))
+    here = program.is_absolute() and program.is_relative_to(Path.cwd())
+    return _WELCOME.format(
+        version=__version__,
+        address=f"{address}:{settings.port}",
+        url=settings.public_url or f"http://localhost:{settings.port}",
+        data="PostgreSQL" if settings.database_url else settings.data,
+        program=program.relative_to(Path.cwd()) if here else program,
+    ).rstrip()
 
 
 def migrate(*, as_json: AsJson = False) -> None:
