@@ -87,7 +87,7 @@ async def opened(settings: Settings) -> AsyncIterator[Instance]:
         context = _context(settings, store, counter, _secret_key(settings))
         await settle_secret_key(context)
         stop = asyncio.Event()
-        flushing = asyncio.create_task(counter.run(store, stop=stop))
+        flushing = asyncio.create_task(_flush(counter, store, stop))
         try:
             yield Instance(settings=settings, engine=engine, store=store, context=context)
         finally:
@@ -186,6 +186,15 @@ async def sounding(settings: Settings) -> AsyncIterator[Sounding]:
         yield Sounding(settings, engine)
     finally:
         await engine.dispose()
+
+
+async def _flush(counter: UseCounter, store: SqlStore, stop: asyncio.Event) -> None:
+    try:
+        await counter.run(store, stop=stop)
+    except Exception:
+        # Keys go on being judged; that nothing is counted any more must not go unnoticed.
+        _LOG.exception("uses are no longer counted")
+        raise
 
 
 async def _serve(settings: Settings, on_listening: Callable[[], None]) -> None:
