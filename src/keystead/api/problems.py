@@ -1,5 +1,6 @@
 """Every error as `application/problem+json` (RFC 9457), with a stable type and a request id."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ from keystead.domain.errors import (
 )
 from keystead.domain.presented import Place
 from keystead.domain.verdict import Reason
+from keystead.logs import mask_tokens
 
 REQUEST_ID = "keystead.request_id"
 """Where the ASGI scope keeps the request's id."""
@@ -155,17 +157,31 @@ def _problem(
         type=slug,
         title=TITLES.get(status, HTTPStatus(status).phrase),
         status=status,
-        detail=detail,
+        # What was sent may be repeated here, and people put tokens in wrong places.
+        detail=mask_tokens(detail),
         request_id=request_id(request),
-        errors=list(errors),
+        errors=[FieldProblem(field=mask_tokens(it.field), problem=mask_tokens(it.problem)) for it in errors],
     )
 
 
+_HEADERS = {"if_match": "If-Match", "once_key": "Idempotency-Key"}
+_MISSING = re.compile(r"Object missing required field `(.+?)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`")
+
+
 def _field_problem(item: object) -> FieldProblem:
+    """A fault as the framework tells it, in the sender's words: where in what was sent, and what to do."""
     fault = item if isinstance(item, dict) else {"message": str(item)}
-    field, message = str(fault.get("key", "body")), str(fault.get("message", "is not valid"))
-    if "unknown field" in message:
-        return FieldProblem(field=message.split("`")[1], problem="is not a field here; leave it out")
-    if field == "data":
-        field, message = "body", "send a JSON object" if message == "'data'" else message
-    return FieldProblem(field=field, problem=message)
+    place, message = str(fault.get("key", "data")), str(fault.get("message", "is not valid"))
+    if missing := _MISSING.match(message):
+        return FieldProblem(field=_within(place, missing[1]), problem="is missing")
+    if unknown := _UNKNOWN.match(message):
+        return FieldProblem(field=_within(place, unknown[1]), problem="is not a field here; leave it out")
+    if place == "data":
+        return FieldProblem(field="body", problem="send a JSON object" if message == "'data'" else message)
+    return FieldProblem(field=_HEADERS.get(place, place), problem=message)
+
+
+def _within(place: str, field: str) -> str:
+    """A field of the body or, where the fault lies deeper, of what stands at `place` in it."""
+    return field if place == "data" else f"{place}.{field}"
