@@ -9,6 +9,7 @@ from keystead.domain.errors import InvalidInput
 MAX_NAME_LENGTH = 100
 MAX_NOTE_LENGTH = 500
 MAX_NOTES_BYTES = 16 * 1024
+MAX_METADATA_DEPTH = 32
 
 _EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -48,17 +49,23 @@ def make_labels(items: Mapping[str, str], *, size_bytes: int, field: str = "labe
     """The customer's notes: printable text by short names; `size_bytes` as JSON, 16 KiB at most."""
     _require_size(size_bytes, field)
     for name, value in items.items():
-        if not _LABEL_NAME.fullmatch(name):
-            raise InvalidInput(field, "write label names of 1 to 64 letters, digits and _ . / -")
-        _require_printable(value, f"{field}.{name}")
+        _require_printable(value, f"{field}.{make_label_name(name, field=field)}")
     return dict(items)
+
+
+def make_label_name(text: str, *, field: str) -> str:
+    """The name of a label: 1 to 64 letters, digits and `_ . / -`."""
+    if not _LABEL_NAME.fullmatch(text):
+        raise InvalidInput(field, "write label names of 1 to 64 letters, digits and _ . / -")
+    return text
 
 
 def make_metadata(
     items: Mapping[str, object], *, size_bytes: int, field: str = "metadata"
 ) -> dict[str, object]:
-    """The provider's facts: any JSON object of at most 16 KiB."""
+    """The provider's facts: any JSON object of at most 16 KiB, nested 32 deep at most."""
     _require_size(size_bytes, field)
+    _require_shallow(items, field)
     return dict(items)
 
 
@@ -81,6 +88,20 @@ def make_filter(text: str, *, field: str) -> str:
 def _require_size(size_bytes: int, field: str) -> None:
     if size_bytes > MAX_NOTES_BYTES:
         raise InvalidInput(field, f"is {size_bytes} bytes as JSON; keep it to {MAX_NOTES_BYTES}")
+
+
+def _require_shallow(items: Mapping[str, object], field: str) -> None:
+    # What nests nearly as deep as a reader's stack allows could be written, and never be read again.
+    level: list[object] = [items]
+    for _ in range(MAX_METADATA_DEPTH):
+        level = [inner for outer in level for inner in _nested(outer)]
+    if level:
+        raise InvalidInput(field, f"nests more than {MAX_METADATA_DEPTH} deep; make it flatter")
+
+
+def _nested(value: object) -> list[object]:
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [it for it in inside if isinstance(it, Mapping | list)]
 
 
 def _require_printable(text: str, field: str) -> None:

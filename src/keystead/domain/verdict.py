@@ -155,9 +155,9 @@ def _constraint_unmet(known: Known, attempt: Attempt, _demands: Demands) -> bool
 
 
 def _public_method_unmet(known: Known, attempt: Attempt) -> bool:
-    if known.key.type is not KeyType.PUBLIC or known.organization is None:
+    if known.key.type is not KeyType.PUBLIC:
         return False
-    return attempt.method not in known.organization.ceiling.public_methods
+    return known.organization is None or attempt.method not in known.organization.ceiling.public_methods
 
 
 def _constraints_unmet(key: Key, attempt: Attempt) -> bool:

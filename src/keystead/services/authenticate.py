@@ -13,7 +13,7 @@ ANY = Demands(environment=None, type=None, owner=None)
 async def authenticate(
     context: Context, presented: Token | Reason, attempt: Attempt, *, unconstrained: bool = False
 ) -> Verdict:
-    """Judge the key that calls our own API; an accepted call is counted as a use.
+    """Judge the key that calls our own API; the caller counts the use, once its rate is judged too.
 
     `attempt.path` is what follows `/api/v1`. `unconstrained` leaves the key's constraints out, for reading
     and revoking itself, which no constraint blocks.
@@ -24,8 +24,6 @@ async def authenticate(
     if known is None:
         return Verdict(reason=Reason.UNKNOWN if could_be_issued(presented) else Reason.MALFORMED)
     reason = decide(_without_constraints(known) if unconstrained else known, attempt, ANY)
-    if reason is None:
-        context.uses.count(known, attempt.now)
     return Verdict(reason=reason, known=known)
 
 

@@ -33,9 +33,10 @@ async def change_key(
 ) -> Changed[Key]:
     """Change a key; what the draft leaves out stays.
 
-    Raises Stale when `revision` is given and no longer the newest, Conflict (`revoked`) for a revoked key,
-    and Denied when the key is or would become wider than the acting key of its kind (`beyond-reach`), or
-    something is granted above the organization's ceiling (`above-ceiling`).
+    Raises Stale when `revision` is given and no longer the newest, Conflict (`revoked`) for a revoked key and
+    (`expired`) for a new expiry of an expired one, and Denied when the key is or would become wider than the
+    acting key of its kind (`beyond-reach`), or something is granted above the organization's ceiling
+    (`above-ceiling`).
     """
     async with mutation(context, actor) as work:
         key = await reach_key(work.tables, actor.principal, key_id, change=True)
@@ -103,4 +104,8 @@ async def _changed(work: Mutation, principal: Principal, key: Key, draft: KeyCha
     asked = asked_expiry(draft, work.now)
     if asked is None or asked.at == key.expires_at:
         return changed
+    if key.is_expired(work.now):
+        # Its tokens may be anywhere by now: only a rotation, which ends them, brings it back.
+        problem = "The key has expired. Rotate it with expires_at or expires_in to revive it."
+        raise Conflict(problem, code="expired")
     return with_expiry(changed, granted_expiry(work, key, asked, ceiling).at, work.now)

@@ -41,6 +41,16 @@ Metadata = Annotated[
         examples=[{"plan": "pro"}],
     ),
 ]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=255,
+        description="An e-mail address; letter case does not matter.",
+        examples=["ada@example.com"],
+        extra_json_schema={"format": "email"},
+    ),
+]
 ExternalId = Annotated[
     str,
     Meta(
@@ -245,7 +255,7 @@ class AppChange(Draft):
 class NewUser(Draft):
     """A user to make."""
 
-    email: Annotated[str, Meta(min_length=3, max_length=255, examples=["ada@example.com"])]
+    email: Email
     name: Name
     external_id: ExternalId | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
@@ -254,7 +264,7 @@ class NewUser(Draft):
 class UserChange(Draft):
     """What to change of a user; `disabled` suspends it."""
 
-    email: Annotated[str, Meta(min_length=3, max_length=255)] | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
     name: Name | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET
     metadata: Metadata | UnsetType = UNSET
@@ -264,7 +274,7 @@ class UserChange(Draft):
 class ExternalUser(Draft):
     """A user as the provider knows it, made or brought up to date."""
 
-    email: Annotated[str, Meta(min_length=3, max_length=255, examples=["ada@example.com"])]
+    email: Email
     name: Name
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
@@ -274,9 +284,7 @@ class NewMember(Draft):
     """A member to add, by `email` or by `user_id`; an e-mail not yet known makes the user."""
 
     role: Role
-    email: Annotated[str, Meta(min_length=3, max_length=255, examples=["ada@example.com"])] | UnsetType = (
-        UNSET
-    )
+    email: Email | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
 
 
@@ -312,15 +320,15 @@ def asked_expiry(draft: NewKey | NewRootKey | KeyChange | Rotation, now: datetim
         return NewExpiry(at=now + timedelta(seconds=draft.expires_in))
     if draft.expires_at is UNSET:
         return None
-    return NewExpiry(at=None if draft.expires_at is None else to_instant(draft.expires_at))
+    return NewExpiry(at=None if draft.expires_at is None else to_instant(draft.expires_at, "expires_at"))
 
 
-def to_instant(given: datetime) -> datetime:
+def to_instant(given: datetime, field: str) -> datetime:
     """An aware instant as UTC in whole milliseconds. Raises InvalidInput beyond the years 1 to 9999."""
     try:
         utc = given.astimezone(UTC)
     except OverflowError:
-        raise InvalidInput("expires_at", "is out of range") from None
+        raise InvalidInput(field, "is out of range") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

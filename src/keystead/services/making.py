@@ -11,7 +11,15 @@ from keystead.domain.errors import Conflict, Denied, NotFound
 from keystead.domain.granting import choose_expiry, require_grantable
 from keystead.domain.ids import IdKind, KeyId, OrganizationId, VersionId
 from keystead.domain.keys import Environment, Key, KeyType, Owner, OwnerKind, Version
-from keystead.domain.powers import Operator, PersonalKey, Principal, RootKey, System, is_provider
+from keystead.domain.powers import (
+    AppKey,
+    Operator,
+    PersonalKey,
+    Principal,
+    RootKey,
+    System,
+    is_provider,
+)
 from keystead.domain.reach import Reach, reach_of, wider_in
 from keystead.domain.rotation import NewExpiry
 from keystead.domain.scopes import make_root_scopes, make_scopes
@@ -145,6 +153,9 @@ def maker_reach(principal: Principal, kind: OwnerKind) -> Reach | None:
             return reach_of(key)
         case RootKey(key=key) if kind is OwnerKind.INSTANCE:
             return reach_of(key)
+        case AppKey(key=key) if kind is OwnerKind.APP:
+            # It makes none, but may rotate itself: not into a longer life.
+            return reach_of(key)
         case _:
             return None
 
@@ -196,14 +207,14 @@ def _scope_maker(kind: OwnerKind) -> Callable[[Sequence[str]], tuple[str, ...]]:
 
 def _expiry(draft: NewKey, place: Place, bound: Reach | None, work: Mutation) -> NewExpiry:
     asked = asked_expiry(draft, work.now)
-    if asked is None and bound is not None and bound.lifetime is not None and not draft.ephemeral:
-        asked = NewExpiry(at=work.now + bound.lifetime)
-    return NewExpiry(
-        at=choose_expiry(
-            asked.at if asked else None,
-            given=asked is not None,
-            now=work.now,
-            ceiling=place.ceiling,
-            ephemeral=draft.ephemeral,
-        )
+    at = choose_expiry(
+        asked.at if asked else None,
+        given=asked is not None,
+        now=work.now,
+        ceiling=place.ceiling,
+        ephemeral=draft.ephemeral,
     )
+    if asked is None and bound is not None and bound.lifetime is not None:
+        inherited = work.now + bound.lifetime
+        at = inherited if at is None else min(at, inherited)
+    return NewExpiry(at=at)

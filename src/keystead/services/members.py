@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict, Denied, InvalidInput, NotFound
-from keystead.domain.ids import OrganizationId, UserId
+from keystead.domain.ids import IdKind, OrganizationId, UserId, is_id
 from keystead.domain.keys import RevokedReason
 from keystead.domain.powers import PersonalKey, Power, Principal, is_provider
 from keystead.domain.tenants import Member, Role, User, outranks
@@ -132,7 +132,8 @@ async def _chosen_user(context: Context, actor: Actor, work: Mutation, draft: Ne
         raise InvalidInput("email", "give email or user_id, and only one of them")
     if draft.user_id is not UNSET:
         # By id a customer could probe for users of other organizations.
-        found = await work.tables.users.find(UserId(draft.user_id)) if is_provider(actor.principal) else None
+        findable = is_provider(actor.principal) and is_id(IdKind.USER, draft.user_id)
+        found = await work.tables.users.find(UserId(draft.user_id)) if findable else None
         if found is None:
             raise NotFound("user", draft.user_id)
         return found

@@ -25,6 +25,8 @@ async def list_app_keys(
     """An app's keys."""
     async with context.store.read() as tables:
         app = await reach_app(tables, actor.principal, Power.READ_APP_KEYS, app_id)
+        if wanted.owner_id not in {None, app.id}:
+            return Listing(items=(), more=False)
         return await tables.keys.list(replace(wanted, owner_kind=OwnerKind.APP, owner_id=app.id), page)
 
 
@@ -44,6 +46,8 @@ async def list_personal_keys(
     """A user's personal keys; a personal key sees those of its own organization."""
     async with context.store.read() as tables:
         user = await reach_user(tables, actor.principal, Power.USE_PERSONAL_KEYS, user_id)
+        if wanted.owner_id not in {None, user.id}:
+            return Listing(items=(), more=False)
         principal = actor.principal
         within = principal.organization_id if isinstance(principal, PersonalKey) else wanted.organization_id
         narrowed = replace(wanted, owner_kind=OwnerKind.USER, owner_id=user.id, organization_id=within)

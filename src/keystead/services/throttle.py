@@ -21,7 +21,8 @@ class Throttle:
         taken = take(self.rate, self._tats.get(principal), int(now.timestamp() * 1_000_000))
         if isinstance(taken, Admitted):
             self._tats[principal] = taken.tat_us
-            self._tats.move_to_end(principal)
-            if len(self._tats) > MOST_PRINCIPALS:
-                self._tats.popitem(last=False)
+        # Refused ones too: who keeps asking must not be forgotten, and so begin afresh.
+        self._tats.move_to_end(principal)
+        if len(self._tats) > MOST_PRINCIPALS:
+            self._tats.popitem(last=False)
         return taken

@@ -1,0 +1,257 @@
+"""Who may do what: the design's words, written out by hand as a table."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from keystead.domain.keys import By, ByKind, KeyType
+from keystead.domain.powers import (
+    AppKey,
+    Operator,
+    PersonalKey,
+    Power,
+    PublicKey,
+    RootKey,
+    System,
+    holds,
+    is_provider,
+    principal_of,
+    reaches,
+)
+from keystead.domain.scopes import ROOT_SCOPES
+from keystead.domain.tenants import Role, outranks
+from keystead.domain.verdict import Known
+from tests.contract.samples import key, key_id, organization_id, personal_key, root_key, user, user_id
+
+ALL = set(Power)
+PROVIDER_ONLY = {
+    Power.PROVIDE_ORGANIZATIONS,
+    Power.PROVIDE_APPS,
+    Power.PROVIDE_USERS,
+    Power.PROVIDE_SCOPES,
+    Power.MANAGE_ROOT_KEYS,
+    Power.READ_METRICS,
+    Power.VERIFY,
+}
+
+# Viewers read.
+VIEWER = {
+    Power.READ_ORGANIZATIONS,
+    Power.READ_MEMBERS,
+    Power.READ_APPS,
+    Power.READ_APP_KEYS,
+    Power.READ_USERS,
+    Power.READ_SCOPES,
+    Power.USE_PERSONAL_KEYS,
+}
+# Developers make, change, rotate, revoke and reveal app keys.
+DEVELOPER = VIEWER | {Power.CHANGE_APP_KEYS}
+# Owners and admins manage members, apps and settings.
+ADMIN = DEVELOPER | {
+    Power.CHANGE_ORGANIZATIONS,
+    Power.CHANGE_MEMBERS,
+    Power.CHANGE_APPS,
+    Power.READ_AUDIT,
+}
+OWNER = ADMIN | {Power.DELETE_ORGANIZATIONS}
+
+# Root keys: by scope, a closed set.
+SCOPES = {
+    "*": ALL,
+    "organizations:*": {
+        Power.READ_ORGANIZATIONS,
+        Power.CHANGE_ORGANIZATIONS,
+        Power.DELETE_ORGANIZATIONS,
+        Power.PROVIDE_ORGANIZATIONS,
+    },
+    "apps:*": {Power.READ_APPS, Power.CHANGE_APPS, Power.PROVIDE_APPS},
+    "keys:*": {Power.READ_APP_KEYS, Power.CHANGE_APP_KEYS},
+    "personal_keys:*": {Power.USE_PERSONAL_KEYS},
+    "users:*": {Power.READ_MEMBERS, Power.CHANGE_MEMBERS, Power.READ_USERS, Power.PROVIDE_USERS},
+    "scopes:*": {Power.READ_SCOPES, Power.PROVIDE_SCOPES},
+    "root_keys:*": {Power.MANAGE_ROOT_KEYS},
+    "nodes:read": set(),
+    "audit:read": {Power.READ_AUDIT},
+    "usage:read": set(),
+    "metrics:read": {Power.READ_METRICS},
+    "verify": {Power.VERIFY},
+}
+
+
+def personal(role, **changes):
+    held = personal_key(7, **changes)
+    return PersonalKey(key=held, user_id=user_id(1), organization_id=organization_id(1), role=role)
+
+
+def root(*scopes):
+    return RootKey(key=root_key(8, scopes=scopes))
+
+
+PRINCIPALS = {
+    "operator": Operator(),
+    "system": System(),
+    "root key": root("*"),
+    "personal key": personal(Role.OWNER),
+    "app key": AppKey(key=key(9)),
+    "public key": PublicKey(key=key(10, type=KeyType.PUBLIC)),
+}
+EACH = pytest.mark.parametrize("name", PRINCIPALS)
+
+
+def powers_of(principal):
+    return {power for power in Power if holds(principal, power)}
+
+
+def test_the_table_of_scopes_is_the_closed_set():
+    assert set(SCOPES) == ROOT_SCOPES
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_root_key_holds_what_its_scope_says(scope):
+    assert powers_of(root(scope)) == SCOPES[scope]
+
+
+def test_a_root_key_holds_the_powers_of_all_its_scopes():
+    assert powers_of(root("verify", "keys:*", "nodes:read")) == SCOPES["verify"] | SCOPES["keys:*"]
+
+
+def test_a_root_key_without_scopes_holds_nothing():
+    assert powers_of(root()) == set()
+
+
+@pytest.mark.parametrize("scope", ["keys:read", "organizations:read", "verify:*", "audit:write", "jobs:*"])
+def test_a_scope_outside_the_closed_set_opens_nothing(scope):
+    assert powers_of(root(scope)) == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "powers"),
+    [(Role.VIEWER, VIEWER), (Role.DEVELOPER, DEVELOPER), (Role.ADMIN, ADMIN), (Role.OWNER, OWNER)],
+)
+def test_a_personal_key_holds_what_its_users_role_says(role, powers):
+    assert powers_of(personal(role)) == powers
+
+
+@pytest.mark.parametrize("role", Role)
+def test_scopes_of_the_providers_api_give_a_personal_key_nothing_in_ours(role):
+    scopes = ("*:*", "keys:*", "organizations:*")
+    assert powers_of(personal(role, scopes=scopes)) == powers_of(personal(role))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_role_holds_what_is_the_providers_alone(role):
+    assert powers_of(personal(role)).isdisjoint(PROVIDER_ONLY)
+
+
+def test_a_stronger_role_holds_all_that_a_weaker_one_does():
+    held = [powers_of(personal(role)) for role in Role]
+    assert held == sorted(held, key=len, reverse=True)
+    assert all(weaker <= stronger for stronger, weaker in pairwise(held))
+
+
+@pytest.mark.parametrize(
+    ("name", "powers"),
+    [
+        ("operator", ALL),
+        ("system", ALL),
+        ("app key", set()),
+        ("public key", set()),
+    ],
+)
+def test_operators_may_do_all_and_app_and_public_keys_nothing(name, powers):
+    assert powers_of(PRINCIPALS[name]) == powers
+
+
+@pytest.mark.parametrize("scopes", [("*",), ("keys:*", "verify"), ("*:*",)], ids=str)
+def test_no_scope_gives_an_app_or_public_key_a_power(scopes):
+    assert powers_of(AppKey(key=key(scopes=scopes))) == set()
+    assert powers_of(PublicKey(key=key(scopes=scopes, type=KeyType.PUBLIC))) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "other", "instance"),
+    [
+        ("operator", True, True, True),
+        ("system", True, True, True),
+        ("root key", True, True, True),
+        ("personal key", True, False, False),
+        ("app key", False, False, False),
+        ("public key", False, False, False),
+    ],
+)
+def test_a_personal_key_reaches_its_own_organization_only(name, own, other, instance):
+    principal = PRINCIPALS[name]
+    assert reaches(principal, organization_id(1)) is own
+    assert reaches(principal, organization_id(2)) is other
+    assert reaches(principal, None) is instance
+
+
+@EACH
+def test_operators_root_keys_and_keystead_itself_are_the_provider(name):
+    assert is_provider(PRINCIPALS[name]) is (name in {"operator", "system", "root key"})
+
+
+@EACH
+def test_audit_calls_the_provider_the_provider(name):
+    assert PRINCIPALS[name].by.is_provider is is_provider(PRINCIPALS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        ("operator", By(kind=ByKind.OPERATOR, id="local")),
+        ("system", By(kind=ByKind.SYSTEM, id="keystead")),
+        ("root key", By(kind=ByKind.ROOT_KEY, id=key_id(8))),
+        ("personal key", By(kind=ByKind.KEY, id=key_id(7))),
+        ("app key", By(kind=ByKind.KEY, id=key_id(9))),
+        ("public key", By(kind=ByKind.KEY, id=key_id(10))),
+    ],
+)
+def test_audit_names_who_acted(name, by):
+    assert PRINCIPALS[name].by == by
+
+
+def found(held, **changes):
+    return replace(Known(key=held, version=held.newest), **changes)
+
+
+PUBLIC = {"type": KeyType.PUBLIC}
+
+
+@pytest.mark.parametrize(
+    ("known", "principal"),
+    [
+        pytest.param(found(root_key(scopes=("*",))), RootKey, id="root key"),
+        pytest.param(found(key()), AppKey, id="app key"),
+        pytest.param(found(key(**PUBLIC)), PublicKey, id="public app key"),
+        pytest.param(found(personal_key(), user=user(), role=Role.OWNER), PersonalKey, id="personal key"),
+        pytest.param(
+            found(personal_key(**PUBLIC), user=user(), role=Role.OWNER), PublicKey, id="public personal key"
+        ),
+        pytest.param(found(root_key(scopes=("*",), **PUBLIC)), PublicKey, id="public key of the instance"),
+    ],
+)
+def test_a_key_acts_as_what_it_is(known, principal):
+    assert type(principal_of(known)) is principal
+
+
+def test_a_personal_key_acts_with_the_role_held_at_this_moment():
+    known = found(personal_key(), user=user(3), role=Role.VIEWER)
+    assert principal_of(known) == PersonalKey(
+        key=known.key, user_id=user_id(3), organization_id=organization_id(1), role=Role.VIEWER
+    )
+    assert powers_of(principal_of(replace(known, role=Role.ADMIN))) == ADMIN
+
+
+def test_a_personal_key_whose_user_left_holds_no_power_and_reaches_nothing():
+    principal = principal_of(found(personal_key(), user=user(), role=None))
+    assert powers_of(principal) == set()
+    assert not reaches(principal, organization_id(1))
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("other", Role)
+def test_a_role_outranks_those_after_it(role, other):
+    order = [Role.OWNER, Role.ADMIN, Role.DEVELOPER, Role.VIEWER]
+    assert outranks(role, other) is (order.index(role) < order.index(other))

@@ -1,0 +1,133 @@
+"""One attempt, from what was presented to the verdict, with an index of the test's own."""
+
+import pytest
+
+from keystead.domain.keys import Environment
+from keystead.domain.tokens import Token, TokenKind, make_token
+from keystead.domain.verdict import Attempt, Demands, Known, Reason
+from keystead.services.context import Context, Seals
+from keystead.services.verify import explain_verify, verify
+from tests.contract.samples import NOW, key, root_key, version
+from tests.unit.domain.cases import known
+
+TOKEN = make_token("ks", TokenKind.SECRET, Environment.LIVE, bytes(range(32)))
+FOREIGN = Token("SG.0123456789abcdef")
+TYPO = Token(TOKEN.reveal()[:-1] + ("0" if TOKEN.reveal()[-1] != "0" else "1"))
+AT_NOW = Attempt(now=NOW)
+
+
+class Memory:
+    """An index of what it is told, which also counts the uses."""
+
+    def __init__(self, **found: Known) -> None:
+        self.found = {}
+        self.asked: list[bytes] = []
+        self.used: list[Known] = []
+
+    def hold(self, token: Token, found: Known) -> None:
+        self.found[token.digest] = found
+
+    async def find(self, digest: bytes) -> Known | None:
+        self.asked.append(digest)
+        return self.found.get(digest)
+
+    def count(self, found: Known, at: object) -> None:
+        self.used.append(found)
+
+
+@pytest.fixture
+def memory():
+    return Memory()
+
+
+@pytest.fixture
+def context(memory):
+    return Context(
+        store=None, index=memory, uses=memory, clock=lambda: NOW, entropy=bytes, seals=Seals(b"x" * 32)
+    )
+
+
+def held_by(token, **changes):
+    return known(key(versions=(version(digest=token.digest),), **changes))
+
+
+@pytest.mark.parametrize("reason", [Reason.MISSING, Reason.MALFORMED])
+async def test_without_a_token_nothing_is_looked_up(context, memory, reason):
+    verdict = await verify(context, reason, AT_NOW, Demands())
+    assert (verdict.reason, verdict.known) == (reason, None)
+    assert memory.asked == []
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        pytest.param(TOKEN, Reason.UNKNOWN, id="ours, not there"),
+        pytest.param(TYPO, Reason.MALFORMED, id="ours with a typo"),
+        pytest.param(FOREIGN, Reason.MALFORMED, id="foreign, not there"),
+    ],
+)
+async def test_a_token_that_is_not_there_was_looked_up_once_whatever_it_looks_like(
+    context, memory, token, reason
+):
+    verdict = await verify(context, token, AT_NOW, Demands())
+    assert (verdict.reason, verdict.known) == (reason, None)
+    assert memory.asked == [token.digest]
+
+
+@pytest.mark.parametrize("token", [TOKEN, FOREIGN], ids=["ours", "imported"])
+async def test_a_token_that_is_there_is_accepted_and_counted_once(context, memory, token):
+    found = held_by(token)
+    memory.hold(token, found)
+    verdict = await verify(context, token, AT_NOW, Demands())
+    assert verdict.accepted
+    assert verdict.known is found
+    assert memory.used == [found]
+
+
+@pytest.mark.parametrize("owner", [Demands(), Demands(owner=None)], ids=["app", "any"])
+async def test_a_root_key_is_unknown_where_the_providers_api_is_asked(context, memory, owner):
+    found = root_key(scopes=("*",))
+    memory.hold(TOKEN, Known(key=found, version=found.newest))
+    verdict = await verify(context, TOKEN, AT_NOW, owner)
+    assert (verdict.reason, verdict.known) == (Reason.UNKNOWN, None)
+    explained, checks = await explain_verify(context, TOKEN, AT_NOW, owner)
+    assert (explained.reason, explained.known) == (Reason.UNKNOWN, None)
+    assert checks[-1] == (Reason.UNKNOWN, False)
+    assert memory.used == []
+
+
+async def test_a_refused_key_is_named_and_costs_nothing(context, memory):
+    memory.hold(TOKEN, held_by(TOKEN, revoked_at=NOW))
+    verdict = await verify(context, TOKEN, AT_NOW, Demands())
+    assert verdict.reason is Reason.REVOKED
+    assert verdict.known is not None
+    assert memory.used == []
+
+
+@pytest.mark.parametrize(
+    ("presented", "checks"),
+    [
+        (Reason.MISSING, [(Reason.MISSING, False)]),
+        (Reason.MALFORMED, [(Reason.MISSING, True), (Reason.MALFORMED, False)]),
+        (TYPO, [(Reason.MISSING, True), (Reason.MALFORMED, False)]),
+        (TOKEN, [(Reason.MISSING, True), (Reason.MALFORMED, True), (Reason.UNKNOWN, False)]),
+    ],
+    ids=["missing", "malformed", "typo", "unknown"],
+)
+async def test_an_explanation_ends_where_no_key_was_found(context, presented, checks):
+    verdict, explained = await explain_verify(context, presented, AT_NOW, Demands())
+    assert list(explained) == checks
+    assert verdict.reason is checks[-1][0]
+
+
+async def test_an_explanation_goes_on_past_the_first_failure_and_counts_nothing(context, memory):
+    memory.hold(TOKEN, held_by(TOKEN, revoked_at=NOW, expires_at=NOW, scopes=()))
+    verdict, explained = await explain_verify(context, TOKEN, AT_NOW, Demands(scopes=("a:b",)))
+    assert verdict.reason is Reason.REVOKED
+    assert [reason.value for reason, passed in explained if not passed] == [
+        "REVOKED",
+        "EXPIRED",
+        "SCOPE_MISSING",
+    ]
+    assert [reason for reason, _ in explained] == list(Reason)[1:16]
+    assert memory.used == []
