@@ -1,16 +1,20 @@
 """The HTTP application: our own API under `/api/v1`, its documents, forward-auth and health."""
 
+from functools import partial
+
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ASGIApp
 
-from keystead.api.desk import Door, admit, provide_desk
+from keystead.api.body import StrictRequest
+from keystead.api.desk import Door, admit, answer_options, provide_desk
+from keystead.api.docs import document_routes
 from keystead.api.forward_auth import ForwardAuth
 from keystead.api.front import Front
 from keystead.api.health import HEALTH_ROUTES
-from keystead.api.openapi import DOCUMENT_ROUTES, openapi_config
+from keystead.api.openapi import openapi_document
 from keystead.api.problems import (
     RefusedCall,
     TooManyCalls,
@@ -37,32 +41,38 @@ from keystead.domain.errors import KeysteadError
 
 MAX_BODY_BYTES = 1024 * 1024
 
+MANAGEMENT = Router(
+    path="/api/v1",
+    before_request=answer_options,
+    guards=[admit],
+    dependencies={
+        "desk": Provide(provide_desk),
+        "wanted": Provide(provide_key_filter, sync_to_thread=False),
+        "tenants": Provide(provide_tenant_filter, sync_to_thread=False),
+        "people": Provide(provide_user_filter, sync_to_thread=False),
+    },
+    route_handlers=[
+        ORGANIZATION_ROUTES,
+        APP_ROUTES,
+        USER_ROUTES,
+        KEY_ROUTES,
+        SCOPE_ROUTES,
+        VERIFY_ROUTES,
+        SELF_ROUTES,
+    ],
+)
+
 
 def make_app(door: Door) -> ASGIApp:
     """The ASGI application for one process; its maker opens and closes what the door's context holds."""
-    management = Router(
-        path="/api/v1",
-        guards=[admit],
-        dependencies={
-            "desk": Provide(provide_desk),
-            "wanted": Provide(provide_key_filter, sync_to_thread=False),
-            "tenants": Provide(provide_tenant_filter, sync_to_thread=False),
-            "people": Provide(provide_user_filter, sync_to_thread=False),
-        },
-        route_handlers=[
-            ORGANIZATION_ROUTES,
-            APP_ROUTES,
-            USER_ROUTES,
-            KEY_ROUTES,
-            SCOPE_ROUTES,
-            VERIFY_ROUTES,
-            SELF_ROUTES,
-        ],
-    )
+    document = partial(openapi_document, MANAGEMENT)
+    if not door.as_operator:
+        document()  # made at the start, not while somebody waits for a verdict
     inner = Litestar(
-        route_handlers=[management, HEALTH_ROUTES, DOCUMENT_ROUTES],
+        route_handlers=[MANAGEMENT, HEALTH_ROUTES, document_routes(document)],
         state=State({"door": door}),
-        openapi_config=openapi_config(),
+        openapi_config=None,
+        request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         exception_handlers={

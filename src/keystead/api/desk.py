@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast, TYPE_CHECKING
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
@@ -17,7 +17,7 @@ from keystead.api.problems import RefusedCall, TooManyCalls, request_id
 from keystead.domain.errors import InvalidInput
 from keystead.domain.gcra import Refused
 from keystead.domain.networks import Address
-from keystead.domain.powers import Operator, RootKey, principal_of
+from keystead.domain.powers import Operator, Principal, RootKey, principal_of
 from keystead.domain.presented import Place, presented_token
 from keystead.domain.verdict import Attempt, Reason
 from keystead.services.authenticate import authenticate
@@ -62,12 +62,11 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard: judge the key that calls, then its rate, then that the query holds nothing unknown."""
+    """Guard: judge the key that calls and its rate, count its use, then refuse what the query may not hold."""
     door: Door = connection.app.state.door
     connection.state.actor = await _actor(
         connection, door, unconstrained=bool(handler.opt.get(UNCONSTRAINED))
     )
-    _require_rate(door, connection.state.actor)
     _require_known_query(connection, handler.opt.get(QUERY, ()))
 
 
@@ -81,6 +80,15 @@ OnceKey = Annotated[
         max_length=255,
     ),
 ]
+
+
+async def answer_options(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Before a handler: the methods of a path. The framework's own answer names only the first registered."""
+    if request.method != "OPTIONS":
+        return None
+    here = request.scope["path_template"]
+    methods = next(it.methods for it in request.app.routes if it.path_format == here)
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 async def provide_desk(request: Request[Any, Any, Any]) -> Desk:
@@ -118,8 +126,11 @@ async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> 
     verdict = await authenticate(door.context, presented, attempt, unconstrained=unconstrained)
     if verdict.known is None or verdict.reason is not None:
         raise RefusedCall(verdict.reason or Reason.UNKNOWN, door.places)
+    principal = principal_of(verdict.known)
+    _require_rate(door, principal)
+    door.context.uses.count(verdict.known, attempt.now)
     return Actor(
-        principal=principal_of(verdict.known),
+        principal=principal,
         version=verdict.known.version,
         address=_text(address),
         request_id=request_id(connection),
@@ -132,10 +143,10 @@ def _own_path(connection: Connection) -> str:
     return raw.removeprefix(API_ROOT).decode("latin-1")
 
 
-def _require_rate(door: Door, actor: Actor) -> None:
-    if isinstance(actor.principal, Operator | RootKey):
+def _require_rate(door: Door, principal: Principal) -> None:
+    if isinstance(principal, Operator | RootKey):
         return
-    taken = door.throttle.take(actor.principal.by.id, door.context.clock())
+    taken = door.throttle.take(principal.by.id, door.context.clock())
     if isinstance(taken, Refused):
         raise TooManyCalls(_rate_headers(door.throttle, taken))
 

@@ -88,7 +88,7 @@ class ForwardAuth:
         presented = presented_token(headers, self.places)
         method = only(headers, profile.method)
         if preflight and presented is Reason.MISSING and _is_preflight(method, headers):
-            return Answer(status=200, headers=_identity(None))
+            return _accepted(None)
         attempt = Attempt(
             now=self.context.clock(),
             method=method,
@@ -103,7 +103,7 @@ class ForwardAuth:
             return _refusal(profile, unavailable_problem(str(error), request_id))
         self.metrics.count_verdict(verdict.reason)
         if verdict.reason is None:
-            return Answer(status=200, headers=_identity(verdict.known))
+            return _accepted(verdict.known)
         asked = challenges(verdict.reason, self.places, demands.scopes)
         return _refusal(profile, refusal_problem(verdict.reason, request_id), asked)
 
@@ -123,11 +123,14 @@ def _demands(query: bytes) -> tuple[Demands, bool]:
     preflight = given.pop("preflight", None)
     if preflight not in {None, "allow"}:
         raise InvalidInput("preflight", "write allow, or leave it out")
-    scopes = given.pop("scopes", "").replace(",", " ").split()
+    scopes = given.pop("scopes", None)
+    wanted = (scopes or "").replace(",", " ").split()
+    if scopes is not None and not wanted:
+        raise InvalidInput("scopes", "name a scope, or leave it out")
     cost = given.pop("cost", "1")
     if not (cost.isascii() and cost.isdecimal() and len(cost) <= 7):  # noqa: PLR2004 - 1,000,000 has seven digits
         raise InvalidInput("cost", "write a whole number from 0 to 1000000")
-    return make_demands(scopes=scopes, cost=int(cost), **given), preflight == "allow"
+    return make_demands(scopes=wanted, cost=int(cost), **given), preflight == "allow"
 
 
 def _is_preflight(method: str | None, headers: Headers) -> bool:
@@ -136,10 +139,11 @@ def _is_preflight(method: str | None, headers: Headers) -> bool:
     return method == "OPTIONS" and only(headers, b"origin") is not None and asked is not None
 
 
-def _identity(known: Known | None) -> tuple[tuple[str, str], ...]:
-    """All the identity headers; `-` in each where there is no key."""
+def _accepted(known: Known | None) -> Answer:
+    """All the identity headers, `-` in each where there is no key; a proxy that caches must not keep them."""
     values = (NONE,) * len(IDENTITY_HEADERS) if known is None else _identity_values(known)
-    return tuple(zip(IDENTITY_HEADERS, values, strict=True))
+    identity = zip(IDENTITY_HEADERS, values, strict=True)
+    return Answer(status=200, headers=(*identity, ("Cache-Control", "no-store")))
 
 
 def _identity_values(known: Known) -> tuple[str, ...]:

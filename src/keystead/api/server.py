@@ -11,6 +11,12 @@ from litestar.types import ASGIApp
 GRACE_S = 30
 """How long requests in flight may take to be answered once we were asked to stop."""
 
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than in proxies (nginx 60), so that it is they who close it.
+
+A connection that we close just as a proxy writes to it would fail the request of somebody's client.
+"""
+
 
 class Server(uvicorn.Server):
     """Says when it listens; ends with exit code 0 after SIGTERM or Ctrl-C, requests in flight answered."""
@@ -29,6 +35,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,  # one function of ours reads them, for trusted peers only
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

@@ -34,6 +34,7 @@ from keystead.domain.tokens import Token
 
 T = TypeVar("T")
 
+Instant = Annotated[datetime, Meta(tz=True)]
 Epoch = Annotated[
     int | UnsetType, Meta(description="The change number; only in the answer to a change.", examples=[42])
 ]
@@ -76,9 +77,9 @@ class VersionView(View):
     id: str
     start: str
     last4: str
-    created_at: datetime
-    retires_at: datetime | None
-    last_used_at: datetime | None
+    created_at: Instant
+    retires_at: Instant | None
+    last_used_at: Instant | None
     use_count: int
 
 
@@ -96,10 +97,10 @@ class KeyView(View):
     last4: str
     status: Status
     ephemeral: bool
-    created_at: datetime
+    created_at: Instant
     created_by: Ref
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    expires_at: Instant | None
+    last_used_at: Instant | None
     use_count: int
     constraints: list[ConstraintView]
     allowed_origins: list[str]
@@ -108,7 +109,7 @@ class KeyView(View):
     labels: dict[str, str]
     metadata: dict[str, object]
     versions: list[VersionView]
-    revoked_at: datetime | None
+    revoked_at: Instant | None
     revoked_reason: RevokedReason | None
     token: TokenText = UNSET
     notice: Notice = UNSET
@@ -137,8 +138,8 @@ class OrganizationView(View):
     disabled_by: Ref | None
     labels: dict[str, str]
     metadata: dict[str, object]
-    created_at: datetime
-    deleted_at: datetime | None
+    created_at: Instant
+    deleted_at: Instant | None
     epoch: Epoch = UNSET
 
 
@@ -158,8 +159,8 @@ class AppView(View):
     disabled_by: Ref | None
     labels: dict[str, str]
     metadata: dict[str, object]
-    created_at: datetime
-    deleted_at: datetime | None
+    created_at: Instant
+    deleted_at: Instant | None
     epoch: Epoch = UNSET
 
 
@@ -173,7 +174,7 @@ class UserView(View):
     disabled: bool
     disabled_by: Ref | None
     metadata: dict[str, object]
-    created_at: datetime
+    created_at: Instant
     epoch: Epoch = UNSET
 
 
@@ -198,7 +199,7 @@ class MemberView(View):
     email: str
     name: str
     role: Role
-    created_at: datetime
+    created_at: Instant
     epoch: Epoch = UNSET
 
 
@@ -208,7 +209,7 @@ class ScopeView(View):
     name: str
     description: str
     customer_grantable: bool
-    created_at: datetime
+    created_at: Instant
 
 
 class SubjectView(View):
@@ -222,7 +223,7 @@ class EntryView(View):
     """One entry of the audit log; `before` and `after` hold what differs."""
 
     id: str
-    at: datetime
+    at: Instant
     by: Ref
     action: str
     subject: SubjectView

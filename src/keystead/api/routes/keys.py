@@ -27,7 +27,7 @@ from keystead.api.wire import KeyView, ListView, view_key
 from keystead.domain.errors import InvalidInput
 from keystead.domain.ids import AppId, IdKind, UserId, is_id
 from keystead.domain.keys import Key, KeyType, RevokedReason, Status
-from keystead.domain.text import make_external_id, make_filter
+from keystead.domain.text import make_external_id, make_filter, make_label_name
 from keystead.ports import KeyFilter, Listing, Position
 from keystead.services.change import change_key
 from keystead.services.drafts import (
@@ -92,6 +92,7 @@ def provide_key_filter(  # noqa: PLR0913, PLR0917 - one parameter for each filte
     ephemeral: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
 ) -> KeyFilter:
     """Dependency: which keys are wanted, revoked and ephemeral ones if asked; also `labels.NAME=value`."""
+    _require_said(request, status=status, type=type)
     return KeyFilter(
         now=desk.context.clock(),
         owner_id=None if owner is None else _owner_id(owner),
@@ -102,16 +103,23 @@ def provide_key_filter(  # noqa: PLR0913, PLR0917 - one parameter for each filte
         last4=None if last4 is None else make_filter(last4, field="last4"),
         labels=wanted_labels(request),
         external_id=None if external_id is None else make_external_id(external_id),
-        expires_before=_instant(expires_before, "expires_before"),
-        unused_since=_instant(unused_since, "unused_since"),
+        expires_before=_instant(expires_before, request, "expires_before"),
+        unused_since=_instant(unused_since, request, "unused_since"),
         ephemeral=ephemeral,
     )
+
+
+def _require_said(request: Request[Any, Any, Any], **filters: object) -> None:
+    """Refuse a filter that says `null`: the framework would read it as no filter at all."""
+    for name, value in filters.items():
+        if value is None and name in request.query_params:
+            raise InvalidInput(name, "null is no value here; leave it out to have any")
 
 
 def wanted_labels(request: Request[Any, Any, Any]) -> dict[str, str]:
     """The labels that `labels.NAME=value` parameters ask for."""
     return {
-        name.removeprefix("labels."): make_filter(value, field=name)
+        make_label_name(name.removeprefix("labels."), field=name): make_filter(value, field=name)
         for name, value in request.query_params.items()
         if name.startswith("labels.")
     }
@@ -285,10 +293,14 @@ def _owner_id(text: str) -> AppId | UserId:
     raise InvalidInput("owner", "write the id of an app or a user")
 
 
-def _instant(given: datetime | None, field: str) -> datetime | None:
-    if given is not None and given.tzinfo is None:
+def _instant(given: datetime | None, request: Request[Any, Any, Any], field: str) -> datetime | None:
+    """An instant from the query; the framework would also read a number as one, and `null` as none."""
+    text = request.query_params.get(field)
+    if text is None:
+        return None
+    if given is None or given.tzinfo is None or ":" not in text:
         raise InvalidInput(field, "write an instant with a zone, such as 2027-01-31T00:00:00Z")
-    return None if given is None else to_instant(given)
+    return to_instant(given, field)
 
 
 KEY_ROUTES = Router(

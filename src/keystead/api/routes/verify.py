@@ -1,6 +1,5 @@
 """Verify: may this key do this, here, now."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from litestar import Router, post
@@ -9,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from keystead.api.desk import AtDesk
 from keystead.api.routes.answers import errors
-from keystead.api.wire import OwnerView, View
+from keystead.api.wire import Instant, OwnerView, View
 from keystead.domain.demands import make_demands
 from keystead.domain.errors import InvalidInput
 from keystead.domain.keys import Environment, KeyType
@@ -73,7 +72,7 @@ class KeyFacts(View):
     organization: TenantFacts | None
     scopes: list[str]
     metadata: dict[str, object]
-    expires_at: datetime | None
+    expires_at: Instant | None
 
 
 class CheckView(View):
@@ -83,14 +82,14 @@ class CheckView(View):
     passed: bool
 
 
-class VerifyAnswer(View):
+class VerifyAnswer(View, kw_only=True):
     """The verdict. `key` is there only when the token is known; `as_of`: when this node was last level."""
 
     valid: bool
     reason: Reason | None
-    key: KeyFacts | UnsetType
+    key: KeyFacts | UnsetType = UNSET
     limits: list[str]
-    as_of: datetime
+    as_of: Instant
     degraded: bool
     checks: list[CheckView] | UnsetType = UNSET
 
