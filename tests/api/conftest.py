@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.api.world import World, opened_world
 from tests.servers import Postgres
@@ -24,4 +25,15 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def sqlite_world(tmp_path: Path) -> AsyncIterator[World]:
     """A fresh instance on SQLite, for what no store can change."""
     async with opened_world({"KEYSTEAD_DATA": str(tmp_path / "data")}) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """An instance on SQLite that a module's tests share, for long tables; they run in its loop, and its clock only goes on.
+
+    Such tests are marked `pytest.mark.asyncio(loop_scope="module")`.
+    """
+    data = tmp_path_factory.mktemp("world") / "data"
+    async with opened_world({"KEYSTEAD_DATA": str(data)}) as opened:
         yield opened

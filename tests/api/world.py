@@ -2,18 +2,21 @@
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
 from keystead.logs import configure_logging
 from keystead.services.instance import pin_root_key
 from keystead.settings import load_settings
+from keystead.storage.sql.engine import GLANCE, is_postgresql
+from keystead.storage.sql.schema import METADATA
 from keystead.wiring import Instance, opened
 from tests.clock import FakeClock
 
@@ -87,6 +90,55 @@ class World:
     async def verdict(self, token: str, **attempt: Any) -> Json:
         """What verify says of a token; a GET of `/` unless said."""
         return await self.made("POST", "verify", {"token": token, "method": "GET", "path": "/", **attempt})
+
+    async def refused(
+        self, status: int, slug: str, method: str, path: str, body: Json | None = None, **options: Any
+    ) -> Json:
+        """The problem that a request must be refused with, in the one shape that errors have."""
+        answer = await self.call(method, path, **({} if body is None else {"json": body}), **options)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (
+            status,
+            "application/problem+json",
+        ), f"{method} {path}: {answer.status_code} {answer.text}"
+        problem = dict(answer.json())
+        assert (problem["type"], problem["status"]) == (slug, status), problem
+        assert problem["title"]
+        assert problem["detail"]
+        assert problem["request_id"] == answer.headers["x-request-id"]
+        return problem
+
+    async def reason(self, token: str, **attempt: Any) -> str | None:
+        """Why verify refuses a token, or None when it is accepted; a GET of `/` unless said."""
+        reason: str | None = (await self.verdict(token, **attempt))["reason"]
+        return reason
+
+    async def first_app(self, organization: Json) -> Json:
+        """The app that an organization began with."""
+        return dict((await self.made("GET", f"organizations/{organization['id']}/apps"))["items"][-1])
+
+    async def flush(self) -> None:
+        """Write down the uses counted so far, as each second does."""
+        counter: Any = self.instance.context.uses
+        await counter.flush(self.instance.store)
+
+    async def rows(self) -> dict[str, Sequence[tuple[Any, ...]]]:
+        """All that the database holds, by table, but for counted uses, which are written when they are."""
+        engine = self.instance.engine
+        async with engine.connect() as connection:
+            glance = await connection.execution_options(**GLANCE[is_postgresql(engine)])
+            return {
+                name: [tuple(row) for row in await glance.execute(_all_of(table))]
+                for name, table in METADATA.tables.items()
+            }
+
+    async def row_counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {name: len(rows) for name, rows in (await self.rows()).items()}
+
+
+def _all_of(table: sa.Table) -> sa.Select[Any]:
+    kept = [column for column in table.c if column.name not in {"use_count", "last_used_at"}]
+    return sa.select(*kept).order_by(*table.primary_key)
 
 
 @asynccontextmanager

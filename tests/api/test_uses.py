@@ -1,0 +1,37 @@
+"""Uses are counted per key and version, flushed each second, and only where an attempt was accepted."""
+
+from typing import Any
+
+from tests.api.world import Json, World
+
+
+async def _settled(world: World, key: Json) -> Json:
+    """The key once its uses are written, without waiting for the second to pass."""
+    counter: Any = world.instance.context.uses
+    await counter.flush(world.instance.store)
+    return await world.made("GET", f"keys/{key['id']}")
+
+
+async def test_accepted_attempts_count_for_the_key_and_for_the_version_presented(world: World):
+    key = await world.key()
+    rotated = await world.made("POST", f"keys/{key['id']}/rotate", {})
+    await world.verdict(key["token"])
+    world.clock.advance(minutes=5)
+    for _ in range(2):
+        await world.verdict(rotated["token"])
+    found = await _settled(world, key)
+    assert (found["use_count"], found["last_used_at"]) == (3, "2030-01-01T00:05:00Z")
+    counted = [(it["use_count"], it["last_used_at"]) for it in found["versions"]]
+    assert counted == [(1, "2030-01-01T00:00:00Z"), (2, "2030-01-01T00:05:00Z")]
+
+
+async def test_refused_and_explained_attempts_do_not_count_and_calls_to_our_own_api_do(sqlite_world: World):
+    world = sqlite_world
+    key = await world.key(constraints=[{"type": "exact", "pattern": "jobs"}])
+    await world.verdict(key["token"], path="/other")
+    await world.verdict(key["token"], path="/jobs", explain=True)
+    assert (await world.call("GET", "keys", token=key["token"])).status_code in {403, 404}
+    assert (await world.call("GET", "self", token=key["token"])).status_code == 200
+    forwarded = {"X-API-Key": key["token"], "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/jobs"}
+    assert (await world.client.get("/auth", headers=forwarded)).status_code == 200
+    assert (await _settled(world, key))["use_count"] == 2
