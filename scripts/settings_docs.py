@@ -10,7 +10,7 @@ from keystead.settings import CLIENT_SETTINGS, SETTINGS, Setting, shown
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
 _RULES = """\
-<!-- Made by `make docs` from src/keystead/settings.py: change it there. -->
+<!-- Made by `make docs` from src/keystead/settings/: change it there. -->
 
 # Settings
 
