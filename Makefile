@@ -34,6 +34,7 @@ bench: setup .venv/.dev
 
 docs: .venv/.dev
 	@$(BIN)/python -m scripts.settings_docs
+	@$(BIN)/python -m scripts.tables_docs
 
 # Compiled in an environment of its own. `--universal`: one lock for Linux and macOS; no index is named.
 COMPILE = .lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from keystead.api.openapi_parts import PROBLEMS
+from keystead.api.openapi_problems import PROBLEMS
 from keystead.api.refusals import REFUSALS
 from keystead.cli.exits import MEANINGS
 from keystead.domain.powers import POWERS

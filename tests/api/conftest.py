@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 
 from tests.api.world import World, opened_world
-from tests.servers import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -15,8 +14,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """A fresh instance on each store."""
     environ = {"KEYSTEAD_DATA": str(tmp_path / "data")}
     if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        environ["KEYSTEAD_DATABASE_URL"] = server.new_database()
+        environ["KEYSTEAD_DATABASE_URL"] = request.getfixturevalue("postgres").new_database()
     async with opened_world(environ) as opened:
         yield opened
 
@@ -30,7 +28,7 @@ async def sqlite_world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lasting_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """An instance on SQLite that a module's tests share, for long tables; they run in its loop, and its clock only goes on.
+    """An instance on SQLite that the tests of a module share, for long tables; its clock only goes on.
 
     Such tests are marked `pytest.mark.asyncio(loop_scope="module")`.
     """

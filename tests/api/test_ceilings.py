@@ -70,7 +70,7 @@ class TestScopes:
         ],
     )
     async def test_the_ceiling_covers_what_may_be_granted(
-        self, sqlite_world: World, ceiling: list[str] | None, granted: bool
+        self, sqlite_world: World, ceiling: list[str] | None, *, granted: bool
     ):
         await sqlite_world.scope("jobs:read")
         _, token, app = await customer_in(sqlite_world, scopes=ceiling)
@@ -114,7 +114,7 @@ class TestLifetime:
         ],
     )
     async def test_making_changing_and_rotating_stay_below_it(
-        self, sqlite_world: World, expiry: Json, granted: bool
+        self, sqlite_world: World, expiry: Json, *, granted: bool
     ):
         _, token, app = await customer_in(sqlite_world, max_lifetime_s=60)
         key = await sqlite_world.key(app, expires_in=1)

@@ -26,7 +26,7 @@ async def test_a_repetition_answers_with_the_same_key_without_its_token(world: W
 
 
 @pytest.mark.parametrize(("after", "made_anew"), [({"milliseconds": -1}, False), ({"milliseconds": 1}, True)])
-async def test_after_24_hours_it_is_a_new_request(sqlite_world: World, after: Json, made_anew: bool):
+async def test_after_24_hours_it_is_a_new_request(sqlite_world: World, after: Json, *, made_anew: bool):
     app = await sqlite_world.app()
     path, body = f"apps/{app['id']}/keys", {"name": "Key"}
     first = await sqlite_world.made("POST", path, body, headers=ONCE)

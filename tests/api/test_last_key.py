@@ -22,64 +22,73 @@ async def test_the_last_usable_key_stays(world: World):
 @pytest.mark.parametrize(
     "reason", ["unspecified", "superseded", "owner_left", "privilege_withdrawn", "unused"]
 )
-async def test_no_reason_but_compromised_takes_it(sqlite_world: World, reason: str):
-    assert await delete(sqlite_world, await sqlite_world.key(), reason) == 409
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_reason_but_compromised_takes_it(lasting_world: World, reason: str):
+    assert await delete(lasting_world, await lasting_world.key(), reason) == 409
 
 
-async def test_an_app_may_say_otherwise(sqlite_world: World):
-    app = await sqlite_world.app()
-    key = await sqlite_world.key(app)
-    await sqlite_world.made("PATCH", f"apps/{app['id']}", {"last_key_protection": False})
-    assert await delete(sqlite_world, key) == 200
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_app_may_say_otherwise(lasting_world: World):
+    app = await lasting_world.app()
+    key = await lasting_world.key(app)
+    await lasting_world.made("PATCH", f"apps/{app['id']}", {"last_key_protection": False})
+    assert await delete(lasting_world, key) == 200
 
 
 @pytest.mark.parametrize("state", ["disabled", "expired", "ephemeral", "revoked"])
-async def test_a_key_that_is_not_usable_is_no_reserve(sqlite_world: World, state: str):
-    app = await sqlite_world.app()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_that_is_not_usable_is_no_reserve(lasting_world: World, state: str):
+    app = await lasting_world.app()
     options = {"expired": {"expires_in": 1}, "ephemeral": {"ephemeral": True}}.get(state, {})
-    reserve = await sqlite_world.key(app, **options)
-    last = await sqlite_world.key(app)
+    reserve = await lasting_world.key(app, **options)
+    last = await lasting_world.key(app)
     if state == "disabled":
-        await sqlite_world.made("POST", f"keys/{reserve['id']}/disable")
+        await lasting_world.made("POST", f"keys/{reserve['id']}/disable")
     if state == "revoked":
-        await sqlite_world.made("DELETE", f"keys/{reserve['id']}")
-    sqlite_world.clock.advance(seconds=1)
-    assert await delete(sqlite_world, last) == 409
+        await lasting_world.made("DELETE", f"keys/{reserve['id']}")
+    lasting_world.clock.advance(seconds=1)
+    assert await delete(lasting_world, last) == 409
 
 
 @pytest.mark.parametrize("state", ["disabled", "expired", "ephemeral"])
-async def test_a_key_that_is_not_usable_is_not_protected(sqlite_world: World, state: str):
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_that_is_not_usable_is_not_protected(lasting_world: World, state: str):
     options = {"expired": {"expires_in": 1}, "ephemeral": {"ephemeral": True}}.get(state, {})
-    key = await sqlite_world.key(**options)
+    key = await lasting_world.key(**options)
     if state == "disabled":
-        await sqlite_world.made("POST", f"keys/{key['id']}/disable")
-    sqlite_world.clock.advance(seconds=1)
-    assert await delete(sqlite_world, key) == 200
+        await lasting_world.made("POST", f"keys/{key['id']}/disable")
+    lasting_world.clock.advance(seconds=1)
+    assert await delete(lasting_world, key) == 200
 
 
-async def test_disabling_the_last_key_is_allowed(sqlite_world: World):
-    key = await sqlite_world.key()
-    assert (await sqlite_world.call("POST", f"keys/{key['id']}/disable")).status_code == 200
+@pytest.mark.asyncio(loop_scope="module")
+async def test_disabling_the_last_key_is_allowed(lasting_world: World):
+    key = await lasting_world.key()
+    assert (await lasting_world.call("POST", f"keys/{key['id']}/disable")).status_code == 200
 
 
-async def test_revoking_through_self_acts_as_compromised(sqlite_world: World):
-    key = await sqlite_world.key()
-    revoked = await sqlite_world.made("POST", "self/revoke", token=key["token"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_revoking_through_self_acts_as_compromised(lasting_world: World):
+    key = await lasting_world.key()
+    revoked = await lasting_world.made("POST", "self/revoke", token=key["token"])
     assert (revoked["status"], revoked["revoked_reason"]) == ("revoked", "compromised")
 
 
-async def test_personal_keys_have_no_such_rule(sqlite_world: World):
-    member = await sqlite_world.member(await sqlite_world.organization(), "viewer")
-    assert await delete(sqlite_world, await sqlite_world.personal_key(member)) == 200
+@pytest.mark.asyncio(loop_scope="module")
+async def test_personal_keys_have_no_such_rule(lasting_world: World):
+    member = await lasting_world.member(await lasting_world.organization(), "viewer")
+    assert await delete(lasting_world, await lasting_world.personal_key(member)) == 200
 
 
-async def test_another_apps_keys_are_no_reserve(sqlite_world: World):
-    organization = await sqlite_world.organization()
-    await sqlite_world.key(await sqlite_world.app(organization))
-    assert await delete(sqlite_world, await sqlite_world.key(await sqlite_world.app(organization))) == 409
+@pytest.mark.asyncio(loop_scope="module")
+async def test_another_apps_keys_are_no_reserve(lasting_world: World):
+    organization = await lasting_world.organization()
+    await lasting_world.key(await lasting_world.app(organization))
+    assert await delete(lasting_world, await lasting_world.key(await lasting_world.app(organization))) == 409
 
 
-async def test_the_last_key_goes_with_its_app(sqlite_world: World):
-    key = await sqlite_world.key()
-    await sqlite_world.made("DELETE", f"apps/{key['app_id']}")
-    assert await sqlite_world.reason(key["token"]) == "REVOKED"
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_last_key_goes_with_its_app(lasting_world: World):
+    key = await lasting_world.key()
+    await lasting_world.made("DELETE", f"apps/{key['app_id']}")
+    assert await lasting_world.reason(key["token"]) == "REVOKED"

@@ -1,4 +1,4 @@
-"""Every route × every principal, against a table written by hand from the design, not from `powers`."""
+"""Every route and every principal, against a table written by hand from the design, not from `powers`."""
 
 import re
 import secrets
@@ -197,9 +197,9 @@ async def _a_personal_key_to_make(scene: Scene, who: str) -> tuple[dict[str, str
 class Row:
     """Who may do this. `roles`: of o(wner) a(dmin) d(eveloper) v(iewer); `root`: the one scope, beside `*`.
 
-    `roles_else`, `stranger` and `root_else` are what the others of their kind are answered. `shown`: members of
-    the organization may read the thing, so that a refusal may tell it from one that is missing. `consumes`:
-    success ends the principal or its organization.
+    `roles_else`, `stranger` and `root_else` are what the others of their kind are answered. `shown`: members
+    of the organization may read the thing, so that a refusal may tell it from one that is missing.
+    `consumes`: success ends the principal or its organization.
     """
 
     route: str

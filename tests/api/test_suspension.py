@@ -1,4 +1,4 @@
-"""Suspending an organization, app or user refuses every key below at once, and is undone without touching keys."""
+"""Suspending an organization, app or user refuses every key below, and is undone without touching any."""
 
 import pytest
 
@@ -36,8 +36,8 @@ class Tenancy:
             await self.world.reason(self.personal["token"], owner="user"),
         )
 
-    async def say(self, thing: str, *, disabled: bool, token: str | None = "root") -> Json:
-        return await self.world.made("PATCH", self.path(thing), {"disabled": disabled}, token=token)
+    async def say(self, thing: str, *, disabled: bool, **options: str) -> Json:
+        return await self.world.made("PATCH", self.path(thing), {"disabled": disabled}, **options)
 
 
 REFUSED_BELOW = {
@@ -61,16 +61,18 @@ async def test_every_key_below_is_refused_at_once_and_comes_back_untouched(world
     assert [await world.made("GET", f"keys/{key['id']}") for key in (here.key, here.personal)] == before
 
 
-async def test_our_own_api_refuses_them_too(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_our_own_api_refuses_them_too(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
     await here.say("organizations", disabled=True)
     for token in (here.key["token"], here.personal["token"]):
-        await sqlite_world.refused(401, "disabled", "GET", "self", token=token)
-        await sqlite_world.refused(401, "disabled", "POST", "self/revoke", token=token)
+        await lasting_world.refused(401, "disabled", "GET", "self", token=token)
+        await lasting_world.refused(401, "disabled", "POST", "self/revoke", token=token)
 
 
-async def test_several_suspensions_are_lifted_one_by_one(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_several_suspensions_are_lifted_one_by_one(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
     for thing in THINGS:
         await here.say(thing, disabled=True)
     await here.say("organizations", disabled=False)
@@ -81,16 +83,18 @@ async def test_several_suspensions_are_lifted_one_by_one(sqlite_world: World):
     assert await here.reasons() == (None, None)
 
 
-async def test_a_key_disabled_by_itself_stays_so_when_what_is_above_resumes(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
-    await sqlite_world.made("POST", f"keys/{here.key['id']}/disable")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_disabled_by_itself_stays_so_when_what_is_above_resumes(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
+    await lasting_world.made("POST", f"keys/{here.key['id']}/disable")
     await here.say("apps", disabled=True)
     await here.say("apps", disabled=False)
     assert await here.reasons() == ("DISABLED", None)
 
 
-async def test_a_customer_suspends_and_resumes_its_own_app(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_customer_suspends_and_resumes_its_own_app(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
     token = here.personal["token"]
     suspended = await here.say("apps", disabled=True, token=token)
     assert suspended["disabled_by"] == {"kind": "key", "id": here.personal["id"]}
@@ -113,27 +117,30 @@ async def test_what_the_provider_suspended_only_the_provider_resumes(world: Worl
     assert await here.reasons() == (None, None)
 
 
-async def test_the_providers_suspension_takes_the_place_of_a_customers(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_providers_suspension_takes_the_place_of_a_customers(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
     token, body = here.personal["token"], {"disabled": False}
     await here.say("apps", disabled=True, token=token)
     await here.say("apps", disabled=True)
-    await sqlite_world.refused(403, "disabled-by-provider", "PATCH", here.path("apps"), body, token=token)
+    await lasting_world.refused(403, "disabled-by-provider", "PATCH", here.path("apps"), body, token=token)
 
 
-async def test_a_customer_can_change_the_rest_of_what_the_provider_suspended(sqlite_world: World):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_customer_can_change_the_rest_of_what_the_provider_suspended(lasting_world: World):
+    here = await Tenancy(lasting_world).begin()
     await here.say("apps", disabled=True)
     body = {"name": "New"}
-    changed = await sqlite_world.made("PATCH", here.path("apps"), body, token=here.personal["token"])
+    changed = await lasting_world.made("PATCH", here.path("apps"), body, token=here.personal["token"])
     assert (changed["name"], changed["disabled"]) == ("New", True)
 
 
 @pytest.mark.parametrize("thing", THINGS)
-async def test_saying_it_again_changes_nothing(sqlite_world: World, thing: str):
-    here = await Tenancy(sqlite_world).begin()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_saying_it_again_changes_nothing(lasting_world: World, thing: str):
+    here = await Tenancy(lasting_world).begin()
     await here.say(thing, disabled=True)
-    before = await sqlite_world.rows()
-    sqlite_world.clock.advance(seconds=1)
+    before = await lasting_world.rows()
+    lasting_world.clock.advance(seconds=1)
     assert "epoch" not in await here.say(thing, disabled=True)
-    assert await sqlite_world.rows() == before
+    assert await lasting_world.rows() == before

@@ -31,3 +31,16 @@ async def test_a_personal_key_may_call_200_times_at_once_and_then_20_times_a_sec
 async def test_root_keys_are_not_limited(sqlite_world: World):
     answers = await asyncio.gather(*(sqlite_world.call("GET", "self") for _ in range(250)))
     assert {it.status_code for it in answers} == {200}
+
+
+async def test_a_throttled_call_does_nothing_and_is_no_use(sqlite_world: World):
+    key = await sqlite_world.key()
+    for _ in range(200):
+        await sqlite_world.call("GET", "self", token=key["token"])
+    before = await sqlite_world.rows()
+    await sqlite_world.refused(429, "rate-limited", "POST", "self/rotate", token=key["token"])
+    assert await sqlite_world.rows() == before
+    await sqlite_world.flush()
+    assert (await sqlite_world.made("GET", f"keys/{key['id']}"))["use_count"] == 200
+    # Verification goes on whatever the key does here.
+    assert await sqlite_world.reason(key["token"]) is None

@@ -1,6 +1,9 @@
 """Uses are counted per key and version, flushed each second, and only where an attempt was accepted."""
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from tests.api.world import Json, World
 
@@ -35,3 +38,38 @@ async def test_refused_and_explained_attempts_do_not_count_and_calls_to_our_own_
     forwarded = {"X-API-Key": key["token"], "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/jobs"}
     assert (await world.client.get("/auth", headers=forwarded)).status_code == 200
     assert (await _settled(world, key))["use_count"] == 2
+
+
+async def test_changes_between_flushes_lose_no_count(sqlite_world: World):
+    key = await sqlite_world.key()
+    await sqlite_world.verdict(key["token"])
+    await sqlite_world.made("PATCH", f"keys/{key['id']}", {"name": "New"})
+    await sqlite_world.made("POST", f"keys/{key['id']}/rotate")
+    assert (await _settled(sqlite_world, key))["use_count"] == 1
+
+
+async def test_last_used_never_moves_back(sqlite_world: World):
+    key = await sqlite_world.key()
+    sqlite_world.clock.advance(seconds=10)
+    await sqlite_world.verdict(key["token"])
+    await sqlite_world.flush()
+    sqlite_world.clock.advance(seconds=-5)
+    await sqlite_world.verdict(key["token"])
+    found = await _settled(sqlite_world, key)
+    assert (found["use_count"], found["last_used_at"]) == (2, "2030-01-01T00:00:10Z")
+
+
+async def test_many_at_once_are_counted_exactly(world: World):
+    key = await world.key()
+    await asyncio.gather(*(world.verdict(key["token"]) for _ in range(60)))
+    assert (await _settled(world, key))["use_count"] == 60
+
+
+async def test_counts_are_written_each_second_by_themselves(world: World):
+    key = await world.key()
+    await world.verdict(key["token"])
+    for _ in range(50):
+        await asyncio.sleep(0.1)
+        if (await world.made("GET", f"keys/{key['id']}"))["use_count"]:
+            return
+    pytest.fail("no use was written within five seconds")

@@ -26,8 +26,14 @@ GOOD: Json = {
 }
 
 
+async def listed(world: World, *names: str) -> None:
+    """Have the catalogue list these scopes, which another test may have done already."""
+    for name in names:
+        assert (await world.call("POST", "scopes", json={"name": name})).status_code in {201, 409}
+
+
 async def narrow_key(world: World) -> Json:
-    await world.scope("jobs:read")
+    await listed(world, "jobs:read")
     return await world.key(**NARROW, scopes=["jobs:read"], expires_in=3600)
 
 
@@ -78,34 +84,36 @@ async def test_a_good_attempt_is_accepted(world: World):
 
 
 @pytest.mark.parametrize("reason", ORDER)
-async def test_each_reason_is_reached_by_its_own_fault(sqlite_world: World, reason: str):
-    key = await narrow_key(sqlite_world)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_each_reason_is_reached_by_its_own_fault(lasting_world: World, reason: str):
+    key = await narrow_key(lasting_world)
     wrong = WRONG[reason]
     if wrong.spoil is not None:
-        await wrong.spoil(sqlite_world, key)
+        await wrong.spoil(lasting_world, key)
     verdict = (
-        await sqlite_world.verdict(key["token"], **GOOD, **wrong.attempt)
+        await lasting_world.verdict(key["token"], **GOOD, **wrong.attempt)
         if not (wrong.attempt.keys() & GOOD.keys())
-        else await sqlite_world.verdict(key["token"], **{**GOOD, **wrong.attempt})
+        else await lasting_world.verdict(key["token"], **{**GOOD, **wrong.attempt})
     )
     assert (verdict["valid"], verdict["reason"]) == (False, reason)
     assert verdict["key"]["id"] == key["id"]
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)), ids=ORDER)
-async def test_of_several_faults_the_first_in_order_is_told(sqlite_world: World, first: int):
-    key = await narrow_key(sqlite_world)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_of_several_faults_the_first_in_order_is_told(lasting_world: World, first: int):
+    key = await narrow_key(lasting_world)
     present = ORDER[first:]
     attempt = dict(GOOD)
     for reason, wrong in WRONG.items():
         if reason in present:
             attempt |= wrong.attempt
             if wrong.spoil is not None:
-                await wrong.spoil(sqlite_world, key)
+                await wrong.spoil(lasting_world, key)
     if "AMBIGUOUS_REQUEST" not in present and "CONSTRAINT_UNMET" in present:
         attempt["path"] = "/elsewhere"
-    assert await sqlite_world.reason(key["token"], **attempt) == ORDER[first]
-    explained = await sqlite_world.verdict(key["token"], **attempt, explain=True)
+    assert await lasting_world.reason(key["token"], **attempt) == ORDER[first]
+    explained = await lasting_world.verdict(key["token"], **attempt, explain=True)
     assert explained["reason"] == ORDER[first]
     checks = [(it["reason"], it["passed"]) for it in explained["checks"]]
     judged = [(reason, reason not in present) for reason in ORDER]
@@ -124,31 +132,36 @@ async def test_of_several_faults_the_first_in_order_is_told(sqlite_world: World,
         ("a" * 10_240, "MALFORMED", ["MISSING", "MALFORMED"]),
     ],
 )
-async def test_what_is_no_token_is_an_answer(sqlite_world: World, token: str, reason: str, checks: list[str]):
-    verdict = await sqlite_world.verdict(token, explain=True)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_no_token_is_an_answer(
+    lasting_world: World, token: str, reason: str, checks: list[str]
+):
+    verdict = await lasting_world.verdict(token, explain=True)
     assert (verdict["valid"], verdict["reason"]) == (False, reason)
     assert "key" not in verdict
     assert [it["reason"] for it in verdict["checks"]] == checks
     assert [it["passed"] for it in verdict["checks"]] == [True] * (len(checks) - 1) + [False]
 
 
-async def test_a_typo_is_malformed_and_a_stranger_unknown(sqlite_world: World):
-    key = await sqlite_world.key()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_typo_is_malformed_and_a_stranger_unknown(lasting_world: World):
+    key = await lasting_world.key()
     token = key["token"]
     typo = token[:-1] + ("a" if token[-1] != "a" else "b")
-    assert (await sqlite_world.verdict(typo))["reason"] == "MALFORMED"
+    assert (await lasting_world.verdict(typo))["reason"] == "MALFORMED"
     # A whole token of ours whose key is gone: an ephemeral one, purged.
-    gone = await sqlite_world.key(ephemeral=True, expires_in=1)
-    sqlite_world.clock.advance(seconds=2)
-    async with sqlite_world.instance.store.write() as tables:
-        assert await tables.keys.purge_ephemeral(sqlite_world.clock()) == 1
-    assert (await sqlite_world.verdict(gone["token"]))["reason"] == "UNKNOWN"
+    gone = await lasting_world.key(ephemeral=True, expires_in=1)
+    lasting_world.clock.advance(seconds=2)
+    async with lasting_world.instance.store.write() as tables:
+        assert await tables.keys.purge_ephemeral(lasting_world.clock()) == 1
+    assert (await lasting_world.verdict(gone["token"]))["reason"] == "UNKNOWN"
 
 
-async def test_a_root_key_is_always_unknown(sqlite_world: World):
-    root = await sqlite_world.root_key("*")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_root_key_is_always_unknown(lasting_world: World):
+    root = await lasting_world.root_key("*")
     for owner in ("app", "user", "any"):
-        verdict = await sqlite_world.verdict(root["token"], owner=owner, explain=True)
+        verdict = await lasting_world.verdict(root["token"], owner=owner, explain=True)
         assert (verdict["reason"], "key" in verdict) == ("UNKNOWN", False)
 
 
@@ -166,11 +179,13 @@ class TestWhatIsMissingRefuses:
     )
 
     @pytest.mark.parametrize(("may", "attempt", "reason"), CASES)
-    async def test_on_the_key(self, sqlite_world: World, may: Json, attempt: Json, reason: str | None):
-        key = await sqlite_world.key(**may)
-        assert await sqlite_world.reason(key["token"], **attempt) == reason
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_on_the_key(self, lasting_world: World, may: Json, attempt: Json, reason: str | None):
+        key = await lasting_world.key(**may)
+        assert await lasting_world.reason(key["token"], **attempt) == reason
 
-    async def test_on_the_app(self, sqlite_world: World):
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_on_the_app(self, lasting_world: World):
         for may, given, reason in (
             ({"allowed_networks": ["192.0.2.0/24"]}, {"ip": "192.0.2.1"}, "NETWORK_DENIED"),
             (
@@ -179,20 +194,21 @@ class TestWhatIsMissingRefuses:
                 "ORIGIN_DENIED",
             ),
         ):
-            key = await sqlite_world.key(await sqlite_world.app(**may))
-            assert await sqlite_world.reason(key["token"]) == reason
-            assert await sqlite_world.reason(key["token"], **given) is None
+            key = await lasting_world.key(await lasting_world.app(**may))
+            assert await lasting_world.reason(key["token"]) == reason
+            assert await lasting_world.reason(key["token"], **given) is None
 
-    async def test_lists_on_key_and_app_must_both_match(self, sqlite_world: World):
-        app = await sqlite_world.app(allowed_networks=["192.0.2.0/24"])
-        key = await sqlite_world.key(app, allowed_networks=["192.0.2.128/25", "198.51.100.0/24"])
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_lists_on_key_and_app_must_both_match(self, lasting_world: World):
+        app = await lasting_world.app(allowed_networks=["192.0.2.0/24"])
+        key = await lasting_world.key(app, allowed_networks=["192.0.2.128/25", "198.51.100.0/24"])
         for address, reason in (
             ("192.0.2.129", None),
             ("::ffff:192.0.2.129", None),
             ("192.0.2.1", "NETWORK_DENIED"),
             ("198.51.100.1", "NETWORK_DENIED"),
         ):
-            assert await sqlite_world.reason(key["token"], ip=address) == reason
+            assert await lasting_world.reason(key["token"], ip=address) == reason
 
 
 class TestDemands:
@@ -216,10 +232,11 @@ class TestDemands:
             ({}, {"cost": 1_000_000}, None),
         ],
     )
-    async def test_of_an_app_key(self, sqlite_world: World, made: Json, demand: Json, reason: str | None):
-        app = await sqlite_world.app(environment=made.get("environment", "live"))
-        key = await sqlite_world.key(app, type=made.get("type", "secret"))
-        assert await sqlite_world.reason(key["token"], **demand) == reason
+    @pytest.mark.asyncio(loop_scope="module")
+    async def test_of_an_app_key(self, lasting_world: World, made: Json, demand: Json, reason: str | None):
+        app = await lasting_world.app(environment=made.get("environment", "live"))
+        key = await lasting_world.key(app, type=made.get("type", "secret"))
+        assert await lasting_world.reason(key["token"], **demand) == reason
 
     @pytest.mark.parametrize(
         ("held", "wanted", "reason"),
@@ -234,13 +251,13 @@ class TestDemands:
             (["jobs:read"], ["nowhere:listed"], "SCOPE_MISSING"),
         ],
     )
+    @pytest.mark.asyncio(loop_scope="module")
     async def test_all_scopes_are_needed(
-        self, sqlite_world: World, held: list[str], wanted: list[str], reason: str | None
+        self, lasting_world: World, held: list[str], wanted: list[str], reason: str | None
     ):
-        for name in held:
-            await sqlite_world.scope(name)
-        key = await sqlite_world.key(scopes=held)
-        assert await sqlite_world.reason(key["token"], scopes=wanted) == reason
+        await listed(lasting_world, *held)
+        key = await lasting_world.key(scopes=held)
+        assert await lasting_world.reason(key["token"], scopes=wanted) == reason
 
     async def test_of_a_personal_key_whose_verdict_names_the_user(self, world: World):
         organization = await world.organization(external_id="acme", metadata={"plan": "pro"})
@@ -287,11 +304,12 @@ async def test_the_answer_has_all_that_a_service_needs(world: World):
     }
 
 
-async def test_the_version_is_the_one_presented(sqlite_world: World):
-    key = await sqlite_world.key()
-    rotated = await sqlite_world.made("POST", f"keys/{key['id']}/rotate")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_version_is_the_one_presented(lasting_world: World):
+    key = await lasting_world.key()
+    rotated = await lasting_world.made("POST", f"keys/{key['id']}/rotate")
     for token, version in zip((key["token"], rotated["token"]), rotated["versions"], strict=True):
-        assert (await sqlite_world.verdict(token))["key"]["version_id"] == version["id"]
+        assert (await lasting_world.verdict(token))["key"]["version_id"] == version["id"]
 
 
 PATHS: list[tuple[str, str | None]] = [
@@ -332,13 +350,14 @@ async def test_what_two_servers_could_read_differently_is_refused(
     assert await lasting_world.reason(free["token"], path=path) is None
 
 
-async def test_a_long_path_is_unmet_for_a_key_with_a_regex(sqlite_world: World):
-    shaped = await sqlite_world.key(constraints=[{"type": "regex", "pattern": "/a+"}])
-    prefixed = await sqlite_world.key(constraints=[{"type": "prefix", "pattern": "/a"}])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_long_path_is_unmet_for_a_key_with_a_regex(lasting_world: World):
+    shaped = await lasting_world.key(constraints=[{"type": "regex", "pattern": "/a+"}])
+    prefixed = await lasting_world.key(constraints=[{"type": "prefix", "pattern": "/a"}])
     for length, reason in ((2047, None), (2048, None), (2049, "CONSTRAINT_UNMET")):
         path = "/" + "a" * (length - 1)
-        assert await sqlite_world.reason(shaped["token"], path=path) == reason
-        assert await sqlite_world.reason(prefixed["token"], path=path) is None
+        assert await lasting_world.reason(shaped["token"], path=path) == reason
+        assert await lasting_world.reason(prefixed["token"], path=path) is None
 
 
 async def test_what_is_revoked_is_refused_by_the_very_next_attempt(world: World):
@@ -349,10 +368,11 @@ async def test_what_is_revoked_is_refused_by_the_very_next_attempt(world: World)
         assert await world.reason(key["token"]) == "REVOKED"
 
 
-async def test_verify_writes_nothing(sqlite_world: World):
-    key = await sqlite_world.key()
-    before: Any = await sqlite_world.rows()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_verify_writes_nothing(lasting_world: World):
+    key = await lasting_world.key()
+    before: Any = await lasting_world.rows()
     for token in (key["token"], "nonsense"):
-        await sqlite_world.verdict(token)
-        await sqlite_world.verdict(token, explain=True)
-    assert await sqlite_world.rows() == before
+        await lasting_world.verdict(token)
+        await lasting_world.verdict(token, explain=True)
+    assert await lasting_world.rows() == before

@@ -1,4 +1,4 @@
-"""A whole Keystead in this process, on a real store, with a clock that tests move; driven through its HTTP API."""
+"""A whole Keystead in this process, on a real store, with a clock that tests move, driven through HTTP."""
 
 import secrets
 import sys
@@ -41,7 +41,7 @@ class World:
         headers: Mapping[str, str] | None = None,
         **sent: Any,
     ) -> httpx.Response:
-        """One request to `/api/v1/{path}`, as the root key unless `token` is another, or None for no token."""
+        """One request to `/api/v1/{path}`, as the root key unless `token` is another; None for no token."""
         bearer = self.root if token == "root" else token
         given = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
         return await self.client.request(

@@ -11,7 +11,7 @@ COMMANDS = "sh"
 OUTPUTS = frozenset({"json", "text"})
 """A block of these directly below one of commands is what that prints."""
 
-ILLUSTRATIONS = frozenset({"ini", "nginx"})
+ILLUSTRATIONS = frozenset({"conf", "ini", "nginx"})
 """What goes into files of other programs."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -83,10 +83,10 @@ class Page:
 
     def _steps(self) -> Iterator[Step]:
         fences = list(_FENCE.finditer(self.text))
-        following = [*self.blocks[1:], None]
-        for i, (block, after) in enumerate(zip(self.blocks, following, strict=True)):
+        for i, block in enumerate(self.blocks):
             if block.kind != COMMANDS:
                 continue
+            after = self.blocks[i + 1] if i + 1 < len(self.blocks) else None
             directly = after is not None and not self.text[fences[i].end() : fences[i + 1].start()].strip()
             printed = after if directly and after is not None and after.kind in OUTPUTS else None
             yield Step(line=block.line, commands=block.text, printed=printed)

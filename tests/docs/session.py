@@ -14,19 +14,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.docs.pages import ROOT, Page, Step
 from tests.docs.printed import matches
 from tests.servers import free_port
 
 USUAL_PORT = "8420"
-TIMEOUT_S = 540
+TIMEOUT_S = 300
 
 _SERVERS = ("make run", "keystead serve")
 _HIDDEN_BUT_SHARED = frozenset({".npmrc", ".venv"})
 
-# An HTTP error is no failure to curl. To us it is one, unless the page shows that answer.
+# An HTTP error is no failure to curl. To us it is one, unless the page shows that answer or asks for it itself (-f).
 _CURL = """#!/bin/sh
+case " $* " in *" -f"*) exec "{curl}" --silent "$@" ;; esac
 "{curl}" --silent --fail-with-body "$@"
 code=$?
 [ "$code" = 22 ] || exit "$code"
@@ -40,24 +42,27 @@ for _ in $(seq 300); do {curl} -fs -o {kept}/ready http://127.0.0.1:{port}/ready
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of a step; `code` None if it was not come to."""
+    """What became of a step; `refused` names requests that were answered with an HTTP error."""
 
     step: Step
-    code: int | None
+    begun: bool
+    ended: bool
     printed: str
     refused: str
 
     @property
     def fault(self) -> str | None:
         """Why this is not as the page says; None when it is."""
-        if self.code is None:
+        if not self.begun:
             return "was not come to"
-        if self.code != 0:
-            return f"ended with {self.code}"
+        if not self.ended:
+            return "failed, or did not end"
         if self.step.printed is not None and not self._as_shown():
             return f"printed something else than line {self.step.printed.line} shows"
         shown = self.step.printed
-        if self.refused and (shown is None or not any(it in shown.text for it in ("HTTP/1.1 4", '"status": 4'))):
+        if self.refused and (
+            shown is None or not any(it in shown.text for it in ("HTTP/1.1 4", '"status": 4'))
+        ):
             return f"was refused: curl {self.refused}"
         return None
 
@@ -68,38 +73,57 @@ class Done:
             return False
 
 
-def follow(page: Page, home: Path, replacements: Mapping[str, str]) -> Sequence[Done]:
-    """Do all that the page says, in an empty `home`; `replacements` are made in what is typed."""
-    session = _Session(home, {USUAL_PORT: str(free_port()), **replacements})
+def follow(
+    page: Page,
+    home: Path,
+    replacements: Mapping[str, str],
+    *,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    programs: Mapping[str, str] = MappingProxyType({}),
+) -> Sequence[Done]:
+    """Do all that the page says, in an empty `home`; `replacements` are made in what is typed.
+
+    `environ` is set, and `programs`, scripts by name, come before others of that name.
+    """
+    session = _Session(home, {USUAL_PORT: str(free_port()), **replacements}, environ, programs)
     return session.follow(page.steps)
 
 
 class _Session:
-    def __init__(self, home: Path, replacements: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        replacements: Mapping[str, str],
+        environ: Mapping[str, str],
+        programs: Mapping[str, str],
+    ) -> None:
+        self._given = environ
         self._clone = home / "keystead"
         self._kept = home / "kept"
         self._replacements = replacements
         self._port = replacements[USUAL_PORT]
         self._curl = shutil.which("curl") or "curl"
+        watched = _CURL.format(curl=self._curl, refused=self._kept / "refused")
+        self._programs = {"curl": watched, **programs}
 
     def follow(self, steps: Sequence[Step]) -> Sequence[Done]:
         self._furnish()
         (self._kept / "script").write_text(self._script(steps))
-        environ = self._environ()
         process = subprocess.Popen(
             ["/bin/sh", "-eu", self._kept / "script"],
             cwd=self._clone,
-            env=environ,
+            env=self._environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            code = process.wait(TIMEOUT_S)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(TIMEOUT_S)
         finally:
             _end_group(process)
-        return [self._done(i, step, code) for i, step in enumerate(steps)]
+        return [self._done(i, step) for i, step in enumerate(steps)]
 
     def _furnish(self) -> None:
         """A clone whose files are the repository's, a place for what we keep, and curl with a watchman."""
@@ -108,11 +132,11 @@ class _Session:
             # What a page may write to, such as .gitignore, is not the repository's.
             if entry.name in _HIDDEN_BUT_SHARED or not entry.name.startswith((".", "keystead-data")):
                 (self._clone / entry.name).symlink_to(entry)
-        programs = self._kept / "programs"
-        programs.mkdir(parents=True)
-        curl = programs / "curl"
-        curl.write_text(_CURL.format(curl=self._curl, refused=self._kept / "refused"))
-        curl.chmod(0o755)
+        folder = self._kept / "programs"
+        folder.mkdir(parents=True)
+        for name, script in self._programs.items():
+            (folder / name).write_text(script)
+            (folder / name).chmod(0o755)
 
     def _environ(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("KEYSTEAD_")}
@@ -122,6 +146,7 @@ class _Session:
             "HOME": str(self._kept),
             "KEYSTEAD_PORT": self._port,
             "TERM": "dumb",
+            **self._given,
         }
 
     def _script(self, steps: Sequence[Step]) -> str:
@@ -130,8 +155,8 @@ class _Session:
     def _block(self, i: int, step: Step) -> str:
         commands = "".join(map(self._line, step.commands.splitlines(keepends=True)))
         return (
-            f"echo 1 > {self._kept}/{i}.code\n{{\n{commands}}} > {self._kept}/{i}.printed 2>&1 < /dev/null\n"
-            f"echo 0 > {self._kept}/{i}.code\n"
+            f"{{\n{commands}}} > {self._kept}/{i}.printed 2>&1 < /dev/null\n"
+            f"touch {self._kept}/{i}.ended\n"
             f"[ ! -e {self._kept}/refused ] || mv {self._kept}/refused {self._kept}/{i}.refused\n"
         )
 
@@ -142,15 +167,14 @@ class _Session:
             return line
         return _SERVE.format(command=line.strip(), port=self._port, curl=self._curl, kept=self._kept)
 
-    def _done(self, i: int, step: Step, code: int) -> Done:
-        begun = (self._kept / f"{i}.code").exists()
-        ended = begun and self._read(f"{i}.code").strip() == "0"
+    def _done(self, i: int, step: Step) -> Done:
         printed = self._read(f"{i}.printed")
         for shown, ours in self._replacements.items():
             printed = printed.replace(ours, shown)
         return Done(
             step=step,
-            code=0 if ended else code if begun else None,
+            begun=(self._kept / f"{i}.printed").exists(),
+            ended=(self._kept / f"{i}.ended").exists(),
             printed=printed,
             refused=self._read(f"{i}.refused").strip(),
         )

@@ -52,7 +52,7 @@ def create_until_killed(keystead: Keystead, app: Json) -> list[str]:
         client.start()
     while len(answered) < CLIENTS:
         time.sleep(0.01)
-    time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - not for secrets
+    time.sleep(random.uniform(0.1, 0.3))  # noqa: S311 - not for secrets
     keystead.process.kill()
     for client in clients:
         client.join()

@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.api.world import Json, World, opened_world
 
 MINUTE = timedelta(minutes=1)
-EXAMPLES, STEPS = 25, 30
+LIFETIMES = st.sampled_from([None, 1, 3, 10])
+EXAMPLES, STEPS = 50, 40
+MOST_KEYS = 3
 
 
 @dataclass(eq=False)
@@ -65,6 +74,7 @@ class Lifecycle(RuleBasedStateMachine):
         super().__init__()
         self.app = self.run(self.world.app(self.organization()))
         self.keys: list[Model] = []
+        self.touched: list[Model] = []
         self.suspended = False
 
     def organization(self) -> Json:
@@ -83,16 +93,27 @@ class Lifecycle(RuleBasedStateMachine):
         assert answer.status_code < 500, answer.text
         return answer.status_code, answer.json()
 
-    def key(self, data: st.DataObject) -> Model | None:
-        return data.draw(st.sampled_from(self.keys)) if self.keys else None
+    def key(self, data: st.DataObject) -> Model:
+        """The key that a step is about: it alone can be judged otherwise afterwards."""
+        self.touched = [data.draw(st.sampled_from(self.keys))]
+        return self.touched[0]
 
-    @rule(minutes=st.sampled_from([None, 1, 3, 10]))
+    @initialize(minutes=LIFETIMES)
+    def begin(self, minutes: int | None) -> None:
+        self.create(minutes)
+
+    @precondition(lambda self: len(self.keys) < MOST_KEYS)
+    @rule(minutes=LIFETIMES)
+    def create_another(self, minutes: int | None) -> None:
+        self.create(minutes)
+
     def create(self, minutes: int | None) -> None:
         body: Json = {"name": "Key"} | ({} if minutes is None else {"expires_in": minutes * 60})
         status, made = self.call("POST", f"apps/{self.app['id']}/keys", body)
         assert status == 201
         expires_at = None if minutes is None else self.now + minutes * MINUTE
         self.keys.append(Model(made["id"], {made["token"]: None}, expires_at))
+        self.touched = self.keys[-1:]
         self.note_version(self.keys[-1], made)
 
     def note_version(self, key: Model, answer: Json) -> None:
@@ -100,8 +121,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), grace=st.sampled_from([0, 1, 5]), minutes=st.sampled_from([None, 2]))
     def rotate(self, data: st.DataObject, grace: int, minutes: int | None) -> None:
-        if (key := self.key(data)) is None:
-            return
+        key = self.key(data)
         body = {"grace_s": grace * 60} | ({} if minutes is None else {"expires_in": minutes * 60})
         status, answer = self.call("POST", f"keys/{key.id}/rotate", body)
         expired = key.expires_at is not None and self.now >= key.expires_at
@@ -120,8 +140,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def retire(self, data: st.DataObject) -> None:
-        if (key := self.key(data)) is None:
-            return
+        key = self.key(data)
         version = data.draw(st.sampled_from(list(key.versions)))
         token = key.versions[version]
         status, answer = self.call("DELETE", f"keys/{key.id}/versions/{version}")
@@ -134,8 +153,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), disabled=st.booleans())
     def pause(self, data: st.DataObject, *, disabled: bool) -> None:
-        if (key := self.key(data)) is None:
-            return
+        key = self.key(data)
         status, _ = self.call("POST", f"keys/{key.id}/{'disable' if disabled else 'enable'}")
         assert status == (409 if key.revoked else 200)
         if not key.revoked:
@@ -143,8 +161,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), minutes=st.sampled_from([None, 4]))
     def change_expiry(self, data: st.DataObject, minutes: int | None) -> None:
-        if (key := self.key(data)) is None:
-            return
+        key = self.key(data)
         expires_at = None if minutes is None else self.now + minutes * MINUTE
         body = {"expires_at": None if expires_at is None else expires_at.isoformat()}
         status, answer = self.call("PATCH", f"keys/{key.id}", body)
@@ -155,8 +172,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(data=st.data(), reason=st.sampled_from(["unspecified", "compromised"]))
     def revoke(self, data: st.DataObject, reason: str) -> None:
-        if (key := self.key(data)) is None:
-            return
+        key = self.key(data)
         others = [it for it in self.keys if it is not key and it.usable(self.now)]
         last = key.usable(self.now) and not others and reason != "compromised"
         status, answer = self.call("DELETE", f"keys/{key.id}?reason={reason}")
@@ -166,15 +182,16 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(suspended=st.booleans())
     def suspend(self, *, suspended: bool) -> None:
         assert self.call("PATCH", f"apps/{self.app['id']}", {"disabled": suspended})[0] == 200
-        self.suspended = suspended
+        self.suspended, self.touched = suspended, self.keys
 
     @rule(minutes=st.sampled_from([1, 2, 5]))
     def wait(self, minutes: int) -> None:
         self.world.clock.advance(minutes=minutes)
+        self.touched = self.keys
 
     @invariant()
     def every_token_is_judged_as_the_model_says(self) -> None:
-        for key in self.keys:
+        for key in self.touched:
             for token in key.tokens:
                 verdict = self.run(self.world.verdict(token))
                 expected = key.reason(token, self.now, suspended=self.suspended)
@@ -182,6 +199,8 @@ class Lifecycle(RuleBasedStateMachine):
                 assert verdict["key"]["id"] == key.id
 
     def teardown(self) -> None:
+        self.touched = self.keys
+        self.every_token_is_judged_as_the_model_says()
         listed = self.call("GET", f"apps/{self.app['id']}/keys?limit=100")[1]["items"]
         assert {it["id"] for it in listed} == {it.id for it in self.keys if not it.revoked}
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, cast, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
@@ -62,7 +62,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard: judge the key that calls and its rate, count its use, then refuse what the query may not hold."""
+    """Guard: judge the calling key and its rate, count its use, then refuse what the query may not hold."""
     door: Door = connection.app.state.door
     connection.state.actor = await _actor(
         connection, door, unconstrained=bool(handler.opt.get(UNCONSTRAINED))

@@ -90,8 +90,8 @@ ID_PARAMETERS: Json = {
         "example": "jobs:read",
     },
     "external_id": {
-        "description": "The provider's own id, percent-encoded; one with a slash cannot stand in a path.",
-        "schema": {"type": "string", "pattern": r"^[\x21-\x2e\x30-\x7e]+$", "maxLength": 128},
+        "description": "The provider's own id, percent-encoded.",
+        "schema": {"type": "string", "pattern": r"^[\x21-\x7e]+$", "maxLength": 128},
         "example": "cus_42",
     },
 }

@@ -2,26 +2,30 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from itertools import combinations, product
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from keystead.domain.constraints import make_constraints
-from keystead.domain.keys import OwnerKind
 from keystead.domain.reach import Reach, reach_of, wider_in
-from keystead.domain.verdict import decide
+from keystead.domain.verdict import Attempt, Demands, decide
 from tests.contract.samples import DAY, NOW, full_key, key
 from tests.unit.domain.cases import (
+    ADDRESSES,
     APPS,
     ATTEMPTS,
     CONSTRAINTS,
     DEMANDS,
     HOUR,
     LIFETIMES,
+    METHODS,
     NETWORKS,
     ORIGINS,
+    PATHS,
     SCOPES,
+    SENT_ORIGINS,
     known,
     made_of,
     some,
@@ -189,27 +193,56 @@ def key_of(reach: Reach):
     return made_of(**{field.name: getattr(reach, field.name) for field in fields(Reach)})
 
 
+# Owner and type are equal within a kind.
+OF_EITHER = DEMANDS.map(lambda demands: replace(demands, owner=None, type=None))
+
+
 @settings(max_examples=200)
-@given(REACHES.flatmap(lambda outer: st.tuples(st.just(outer), narrower(outer))), APPS, ATTEMPTS, DEMANDS)
+@given(REACHES.flatmap(lambda outer: st.tuples(st.just(outer), narrower(outer))), APPS, ATTEMPTS, OF_EITHER)
 def test_whatever_a_key_within_another_accepts_the_other_accepts_too(pair, of, attempt, demands):
-    outer, inner = pair
-    proved = wider_in(outer, inner) is None
-    accepted = (
-        decide(known(key_of(inner), app=of), attempt, replace(demands, owner=OwnerKind.APP, type=None))
-        is None
-    )
-    event(f"{proved=} {accepted=}")
-    if proved and accepted:
-        assert (
-            decide(known(key_of(outer), app=of), attempt, replace(demands, owner=OwnerKind.APP, type=None))
-            is None
-        )
+    outer, inner = (decide(known(key_of(reach), app=of), attempt, demands) for reach in pair)
+    proved = wider_in(*pair) is None
+    event(f"{proved=}, accepted={inner is None}")
+    if proved and inner is None:
+        assert outer is None
+
+
+EVERY_ATTEMPT = {
+    "constraints": [
+        Attempt(now=NOW, method=method, path=path, overridden=overridden)
+        for method in (None, *METHODS)
+        for path in (None, *PATHS)
+        for overridden in (False, True)
+    ],
+    "allowed_origins": [Attempt(now=NOW, origin=origin) for origin in (None, *SENT_ORIGINS)],
+    "allowed_networks": [Attempt(now=NOW, address=address) for address in (None, *ADDRESSES)],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "pool"),
+    [("constraints", CONSTRAINTS), ("allowed_origins", ORIGINS), ("allowed_networks", NETWORKS)],
+)
+def test_no_list_proved_within_another_lets_anything_else_through(field, pool):
+    lists = [made for size in range(3) for made in combinations(pool, size)]
+    accepted = {made: _accepted(EVERY_ATTEMPT[field], **{field: made}) for made in lists}
+    proved = [
+        (outer, inner)
+        for outer, inner in product(lists, repeat=2)
+        if wider_in(replace(FREE, **{field: outer}), replace(FREE, **{field: inner})) is None
+    ]
+    assert len(proved) > 2 * len(lists)
+    assert [pair for pair in proved if not accepted[pair[1]] <= accepted[pair[0]]] == []
+
+
+def _accepted(attempts, **changes):
+    found = known(key(**changes))
+    return {number for number, attempt in enumerate(attempts) if decide(found, attempt, Demands()) is None}
 
 
 @given(REACHES, REACHES, REACHES)
-def test_within_is_transitive_where_it_is_proved(one, two, three):
+def test_a_key_made_by_a_key_made_by_a_key_is_within_the_first(one, two, three):
     if wider_in(one, two) is None and wider_in(two, three) is None:
-        # Not every truth is proved, but no step may lead out: nothing that `three` holds is outside `one`.
         assert wider_in(one, three) is None
 
 

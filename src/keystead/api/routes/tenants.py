@@ -1,6 +1,7 @@
 """Organizations with their members and audit, apps, and users."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from litestar import Request, Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
@@ -83,6 +84,12 @@ def provide_user_filter(
     )
 
 
+def sent_external_id(request: Request[Any, Any, Any]) -> str:
+    """The external id in a PUT's path, as sent: the framework folds `//` and drops a `/` at its end."""
+    raw = request.scope["raw_path"].decode("latin-1")
+    return unquote(raw.partition("/external/")[2], errors="replace")
+
+
 ATenantFilter = NamedDependency[SkipValidation[TenantFilter]]
 
 
@@ -133,14 +140,18 @@ async def patch_organization(
 
 
 @put(
-    "/organizations/external/{external_id:str}",
+    "/organizations/external/{external_id:path}",
     responses={**errors(409, 413), **created_spec(OrganizationView)},
 )
 async def put_organization(
-    external_id: FromPath[str], data: JSONBody[ExternalOrganization], desk: AtDesk
+    external_id: FromPath[str],  # noqa: ARG001 - see `sent_external_id`
+    request: Request[Any, Any, Any],
+    data: JSONBody[ExternalOrganization],
+    desk: AtDesk,
 ) -> Response[OrganizationView]:
     """Create or update the organization that you know by `external_id`; the same again changes nothing."""
-    changed, made = await organizations.put_organization(desk.context, desk.actor, external_id, data)
+    known = sent_external_id(request)
+    changed, made = await organizations.put_organization(desk.context, desk.actor, known, data)
     view = view_organization(changed.value, changed.epoch)
     return created(view, changed.value.revision) if made else ok(view, changed.value.revision)
 
@@ -297,12 +308,16 @@ async def patch_user(
     return ok(view_user(changed.value, changed.epoch), changed.value.revision)
 
 
-@put("/users/external/{external_id:str}", responses={**errors(409, 413), **created_spec(UserView)})
+@put("/users/external/{external_id:path}", responses={**errors(409, 413), **created_spec(UserView)})
 async def put_user(
-    external_id: FromPath[str], data: JSONBody[ExternalUser], desk: AtDesk
+    external_id: FromPath[str],  # noqa: ARG001 - see `sent_external_id`
+    request: Request[Any, Any, Any],
+    data: JSONBody[ExternalUser],
+    desk: AtDesk,
 ) -> Response[UserView]:
     """Create or update the user that you know by `external_id`; the same again changes nothing."""
-    changed, made = await users.put_user(desk.context, desk.actor, external_id, data)
+    known = sent_external_id(request)
+    changed, made = await users.put_user(desk.context, desk.actor, known, data)
     view = view_user(changed.value, changed.epoch)
     return created(view, changed.value.revision) if made else ok(view, changed.value.revision)
 
