@@ -8,7 +8,7 @@ from tests.api.world import World
 
 
 @pytest.mark.parametrize(
-    "external_id", ["cus_42", "a/b", "a//b", "/a", "a/", "a?b#c%", "..", "a%2Fb", "~!$&'()*+,;=:@"]
+    "external_id", ["cus_42", "a/b", "a//b", "/a", "a/", "a?b#c%", "a%2Fb", "~!$&'()*+,;=:@"]
 )
 @pytest.mark.parametrize(("kind", "body"), [("organizations", {}), ("users", {"email": "ada@example.com"})])
 async def test_an_external_id_is_read_from_the_path_exactly_as_it_was_sent(
