@@ -23,8 +23,8 @@ def make_name(text: str, *, field: str = "name") -> str:
     Controls, line breaks and invisible formatting (which can make one name look like another) are refused.
     """
     name = text.strip(" ")
-    if not 1 <= len(name) <= MAX_NAME_LENGTH:
-        raise InvalidInput(field, f"write 1 to {MAX_NAME_LENGTH} characters")
+    if not name.strip() or len(name) > MAX_NAME_LENGTH:
+        raise InvalidInput(field, f"write 1 to {MAX_NAME_LENGTH} characters, not only spaces")
     _require_printable(name, field)
     return name
 

@@ -110,10 +110,11 @@ def test_a_name_has_1_to_100_characters(length, fits):
         if fits:
             assert make_name(text) == text.strip(" ")
         else:
-            assert str(refusal_of(make_name, text, field="title")) == "title: write 1 to 100 characters"
+            problem = "title: write 1 to 100 characters, not only spaces"
+            assert str(refusal_of(make_name, text, field="title")) == problem
 
 
-@pytest.mark.parametrize("text", ["", " ", " " * 200])
+@pytest.mark.parametrize("text", ["", " ", " " * 200, "\u00a0", "\u3000 "])
 def test_spaces_alone_are_no_name(text):
     refusal_of(make_name, text)
 
