@@ -1,4 +1,4 @@
-"""The pages that we publish, as their readers see them: what to type, what is printed then, what links where."""
+"""The pages that we publish, as readers see them: what to type, what is printed, what links where."""
 
 import re
 from collections.abc import Iterator, Sequence

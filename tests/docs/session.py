@@ -1,7 +1,8 @@
 """Doing what a page says, from its first command to its last, in one shell, as its reader would.
 
-The shell stands in a folder that looks like a fresh clone, with `keystead` on its PATH and settings of the page's own
-only. What runs until it is stopped (`make run`, `keystead serve`) goes on in the background, as in another terminal.
+The shell stands in a folder that looks like a fresh clone, with `keystead` on its PATH and no settings but
+the page's own. What runs until it is stopped (`make run`, `keystead serve`) goes on in the background, as in
+another terminal.
 """
 
 import os
@@ -21,12 +22,12 @@ from tests.docs.printed import matches
 from tests.servers import free_port
 
 USUAL_PORT = "8420"
-TIMEOUT_S = 300
+TIMEOUT_S = 540
 
 _SERVERS = ("make run", "keystead serve")
 _HIDDEN_BUT_SHARED = frozenset({".npmrc", ".venv"})
 
-# An HTTP error is no failure to curl. To us it is one, unless the page shows that answer or asks for it itself (-f).
+# An HTTP error is no failure to curl. To us it is one, unless the page shows that answer or uses -f itself.
 _CURL = """#!/bin/sh
 case " $* " in *" -f"*) exec "{curl}" --silent "$@" ;; esac
 "{curl}" --silent --fail-with-body "$@"

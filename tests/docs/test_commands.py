@@ -11,7 +11,7 @@ from tests.scenario.servers import run_api, run_keystead
 from tests.servers import free_port, run_nginx
 
 NGINX = "docs/proxies/nginx.md"
-"""Its commands need the nginx that it configures: the last test runs them, and `tests/scenario` the configuration."""
+"""Its commands need the nginx that it configures: the last test runs them there."""
 
 OURS = "CONTRIBUTING.md"
 """Its commands run this suite."""

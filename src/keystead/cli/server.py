@@ -52,7 +52,7 @@ In a second terminal, here:
   A key, issued and verified
     ORG=$({program} org create --name Acme -q)
     APP=$({program} app list --org $ORG -q)
-    {program} key create --app $APP --name First | {program} key verify
+    {program} key create --app $APP --name First -q | {program} key verify
 """
 
 
