@@ -23,7 +23,8 @@ from keystead.api.routes.answers import (
     version_id,
     wanted_revision,
 )
-from keystead.api.wire import KeyView, ListView, view_key
+from keystead.api.views import view_key
+from keystead.api.wire import KeyView, ListView
 from keystead.domain.errors import InvalidInput
 from keystead.domain.ids import AppId, IdKind, UserId, is_id
 from keystead.domain.keys import Key, KeyType, RevokedReason, Status

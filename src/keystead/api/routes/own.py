@@ -6,7 +6,8 @@ from litestar.params import JSONBody
 from keystead.api.desk import UNCONSTRAINED, AtDesk
 from keystead.api.routes.answers import ONCE, errors, ok
 from keystead.api.routes.keys import view_changed
-from keystead.api.wire import KeyView, view_key
+from keystead.api.views import view_key
+from keystead.api.wire import KeyView
 from keystead.services.drafts import Rotation
 from keystead.services.own import read_self
 from keystead.services.revoke import revoke_self

@@ -6,7 +6,8 @@ from litestar.params import FromPath, JSONBody
 from keystead.api.desk import QUERY, AtDesk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
 from keystead.api.routes.answers import ONCE, created, errors
-from keystead.api.wire import ListView, ScopeView, view_scope
+from keystead.api.views import view_scope
+from keystead.api.wire import ListView, ScopeView
 from keystead.domain.errors import NotFound
 from keystead.domain.scopes import is_scope
 from keystead.ports import Position
