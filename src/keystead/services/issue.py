@@ -11,7 +11,7 @@ from keystead.ports import Tables
 from keystead.services.access import reach_app, reach_user, require
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import NewKey, NewPersonalKey, NewRootKey
-from keystead.services.making import Place, make_key, replayed_key, require_maker, require_room
+from keystead.services.making import Place, make_key, place_below, replayed_key, require_maker, require_room
 from keystead.services.mutation import Changed, mutation
 
 
@@ -26,14 +26,8 @@ async def create_app_key(context: Context, actor: Actor, app_id: AppId, draft: N
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         organization = await _organization(work.tables, app.organization_id)
-        owner = Owner(kind=OwnerKind.APP, id=app.id)
-        await require_room(context, work, owner)
-        place = Place(
-            owner=owner,
-            organization_id=organization.id,
-            environment=app.environment,
-            ceiling=organization.ceiling,
-        )
+        place = place_below(organization, Owner(kind=OwnerKind.APP, id=app.id), app.environment)
+        await require_room(context, work, place.owner)
         made = await make_key(context, actor, work, draft, place)
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
@@ -53,14 +47,8 @@ async def create_personal_key(
             return await replayed_key(work, earlier)
         chosen = await _chosen_organization(work.tables, actor.principal, user.id, draft)
         organization = await _organization(work.tables, chosen)
-        owner = Owner(kind=OwnerKind.USER, id=user.id)
-        await require_room(context, work, owner)
-        place = Place(
-            owner=owner,
-            organization_id=organization.id,
-            environment=draft.environment,
-            ceiling=organization.ceiling,
-        )
+        place = place_below(organization, Owner(kind=OwnerKind.USER, id=user.id), draft.environment)
+        await require_room(context, work, place.owner)
         made = await make_key(context, actor, work, draft, place)
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 

@@ -23,7 +23,7 @@ from keystead.domain.powers import (
 from keystead.domain.reach import Reach, reach_of, wider_in
 from keystead.domain.rotation import NewExpiry
 from keystead.domain.scopes import make_root_scopes, make_scopes
-from keystead.domain.tenants import Ceiling
+from keystead.domain.tenants import Ceiling, Organization
 from keystead.domain.text import make_name
 from keystead.domain.tokens import Token, TokenKind
 from keystead.ports import Recorded, Tables
@@ -52,6 +52,16 @@ class Place:
     organization_id: OrganizationId | None
     environment: Environment
     ceiling: Ceiling | None
+
+
+def place_below(organization: Organization, owner: Owner, environment: Environment) -> Place:
+    """A place below an organization, under its ceiling."""
+    return Place(
+        owner=owner,
+        organization_id=organization.id,
+        environment=environment,
+        ceiling=organization.ceiling,
+    )
 
 
 async def make_key(
