@@ -20,7 +20,6 @@ from keystead.api.app import make_app
 from keystead.api.desk import Door
 from keystead.api.metrics import Metrics
 from keystead.api.server import Server
-from keystead.domain.errors import Unavailable
 from keystead.domain.gcra import Rate
 from keystead.services.context import Bounds, Context, Seals
 from keystead.services.housekeeping import purge
@@ -209,6 +208,7 @@ async def _serve(settings: Settings, on_listening: Callable[[], None]) -> None:
             await server.serve()
         finally:
             keeping.cancel()
+            await asyncio.wait([keeping])
 
 
 async def _keep_house(instance: Instance) -> None:
@@ -217,8 +217,8 @@ async def _keep_house(instance: Instance) -> None:
             gone = await purge(instance.context, instance.settings.ephemeral_retention)
             if gone:
                 _LOG.info("ephemeral keys purged", keys=gone)
-        except Unavailable:
-            _LOG.warning("housekeeping put off: the database is not available")
+        except Exception:  # noqa: BLE001 - whatever it was, keys go on being judged
+            _LOG.exception("housekeeping put off")
         await asyncio.sleep(_HOUSEKEEPING_EVERY.total_seconds())
 
 

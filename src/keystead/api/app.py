@@ -16,7 +16,6 @@ from keystead.api.front import Front
 from keystead.api.health import HEALTH_ROUTES
 from keystead.api.openapi import openapi_document
 from keystead.api.problems import (
-    RefusedCall,
     TooManyCalls,
     on_any_error,
     on_http_error,
@@ -38,6 +37,7 @@ from keystead.api.routes.tenants import (
 )
 from keystead.api.routes.verify import VERIFY_ROUTES
 from keystead.domain.errors import KeysteadError
+from keystead.services.authenticate import KeyRefused
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -77,7 +77,7 @@ def make_app(door: Door) -> ASGIApp:
         logging_config=None,
         exception_handlers={
             KeysteadError: on_keystead_error,
-            RefusedCall: on_refused_call,
+            KeyRefused: on_refused_call,
             TooManyCalls: on_too_many_calls,
             ValidationException: on_validation_error,
             HTTPException: on_http_error,

@@ -3,31 +3,31 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, SkipValidation
+from litestar.types import HTTPScope
 
 from keystead.api.facts import Headers, caller_address, has_override, only, peer_address
 from keystead.api.metrics import Metrics
-from keystead.api.problems import RefusedCall, TooManyCalls, request_id
+from keystead.api.problems import TooManyCalls, request_id
 from keystead.domain.errors import InvalidInput
 from keystead.domain.gcra import Refused
 from keystead.domain.networks import Address
-from keystead.domain.powers import Operator, Principal, RootKey, principal_of
+from keystead.domain.powers import Operator, PersonalKey, Principal, RootKey, principal_of
 from keystead.domain.presented import Place, presented_token
 from keystead.domain.verdict import Attempt, Reason
-from keystead.services.authenticate import authenticate
+from keystead.services.authenticate import KeyRefused, authenticate
 from keystead.services.context import Actor, Context, Once
 from keystead.services.throttle import Throttle
 
-if TYPE_CHECKING:
-    from litestar.types import HTTPScope
-
 API_ROOT = b"/api/v1"
+METRICS_PATH = b"/metrics"
 UNCONSTRAINED = "unconstrained"
 """A route's option: reading and revoking oneself, which no constraint blocks."""
 
@@ -117,7 +117,7 @@ async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> 
     attempt = Attempt(
         now=door.context.clock(),
         method=scope["method"],
-        path=_own_path(connection),
+        path=_own_path(scope),
         origin=only(headers, b"origin"),
         address=address,
         overridden=has_override(headers),
@@ -125,28 +125,38 @@ async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> 
     presented = presented_token(headers, door.places)
     verdict = await authenticate(door.context, presented, attempt, unconstrained=unconstrained)
     if verdict.known is None or verdict.reason is not None:
-        raise RefusedCall(verdict.reason or Reason.UNKNOWN, door.places)
+        raise KeyRefused(verdict.reason or Reason.UNKNOWN)
     principal = principal_of(verdict.known)
     _require_rate(door, principal)
     door.context.uses.count(verdict.known, attempt.now)
     return Actor(
         principal=principal,
         version=verdict.known.version,
+        attempt=attempt,
+        unconstrained=unconstrained,
         address=_text(address),
         request_id=request_id(connection),
     )
 
 
-def _own_path(connection: Connection) -> str:
-    """What follows `/api/v1`, raw as sent: what the constraints of keys for our own API are judged on."""
-    raw = connection.scope.get("raw_path") or connection.scope["path"].encode()
+def _own_path(scope: HTTPScope) -> str:
+    """What follows `/api/v1`, raw as sent: what the constraints of keys for our own API are judged on.
+
+    Raises NotFoundException for other spellings that the router would take for the same path (a `/` at the
+    end, an escaped `/api/v1`): a key's constraints would be judged on another path than the one served.
+    """
+    raw = scope["raw_path"]
+    if raw.endswith(b"/") or not raw.startswith((API_ROOT + b"/", METRICS_PATH)):
+        raise NotFoundException
     return raw.removeprefix(API_ROOT).decode("latin-1")
 
 
 def _require_rate(door: Door, principal: Principal) -> None:
     if isinstance(principal, Operator | RootKey):
         return
-    taken = door.throttle.take(principal.by.id, door.context.clock())
+    # A user is one principal, however many personal keys it has.
+    name = principal.user_id if isinstance(principal, PersonalKey) else principal.by.id
+    taken = door.throttle.take(name, door.context.clock())
     if isinstance(taken, Refused):
         raise TooManyCalls(_rate_headers(door.throttle, taken))
 

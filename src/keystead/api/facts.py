@@ -12,7 +12,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 def only(headers: Headers, name: bytes) -> str | None:
     """The value of a header sent exactly once; sent twice, it counts as absent."""
     values = [value for key, value in headers if key.lower() == name]
-    return values[0].decode("latin-1").strip() if len(values) == 1 else None
+    return values[0].strip(b" \t").decode("latin-1") if len(values) == 1 else None
 
 
 def has_override(headers: Headers) -> bool:

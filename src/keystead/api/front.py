@@ -1,5 +1,6 @@
 """The outermost layer: an id, a log line and safe headers for each request; forward-auth before routing."""
 
+from asyncio import timeout
 from time import perf_counter
 from typing import Any, cast
 
@@ -11,9 +12,12 @@ from keystead.api.facts import is_trusted, peer_address
 from keystead.api.forward_auth import PROFILES, ForwardAuth
 from keystead.api.metrics import Metrics
 from keystead.api.problem import internal_problem, missing_problem
-from keystead.api.problems import REQUEST_ID
+from keystead.api.problems import REQUEST_ID, SlowBody
 from keystead.domain.ids import IdKind
 from keystead.services.context import Context
+
+BODY_S = 10
+"""How long the whole body of a request may take to arrive."""
 
 _LOG = structlog.get_logger()
 _SAFE_HEADERS = (
@@ -51,7 +55,7 @@ class Front:
             if scope["path"] in PROFILES:
                 await request.answer(await self._forward(scope, request.id))
             else:
-                await self._inner(scope, receive, request.send)
+                await self._inner(scope, request.reading(receive), request.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets an answer
             _LOG.exception("request failed", exc_info=error)
             if request.status is None:
@@ -97,6 +101,21 @@ class _Request:
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._extra]
         await self._send(message)
+
+    def reading(self, receive: Receive) -> Receive:
+        """`receive`, for a body that must arrive in time.
+
+        Raises SlowBody: what a request may do was judged at its head, and a server that stops waits for it.
+        """
+
+        async def received() -> Any:  # noqa: ANN401 - any of ASGI's messages
+            try:
+                async with timeout(BODY_S - (perf_counter() - self.began)):
+                    return await receive()
+            except TimeoutError:
+                raise SlowBody from None
+
+        return received
 
     async def answer(self, answer: Answer) -> None:
         """Send a whole answer."""

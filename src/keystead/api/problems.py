@@ -21,9 +21,8 @@ from keystead.domain.errors import (
     Stale,
     Unavailable,
 )
-from keystead.domain.presented import Place
-from keystead.domain.verdict import Reason
 from keystead.logs import mask_tokens
+from keystead.services.authenticate import KeyRefused
 
 REQUEST_ID = "keystead.request_id"
 """Where the ASGI scope keeps the request's id."""
@@ -39,13 +38,10 @@ _STATUS: dict[type[KeysteadError], int] = {
 _LOG = structlog.get_logger()
 
 
-class RefusedCall(Exception):
-    """The key that calls our own API was refused."""
+class SlowBody(HTTPException):
+    """The body did not arrive in time."""
 
-    def __init__(self, reason: Reason, places: Sequence[Place]) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.places = places
+    status_code = 408
 
 
 class TooManyCalls(Exception):
@@ -76,10 +72,10 @@ def on_keystead_error(request: Request[Any, Any, Any], error: KeysteadError) -> 
     return problem_response(_problem(request, status, error.code, str(error), errors), headers)
 
 
-def on_refused_call(request: Request[Any, Any, Any], error: RefusedCall) -> Response[Problem]:
+def on_refused_call(request: Request[Any, Any, Any], error: KeyRefused) -> Response[Problem]:
     """The caller's key was refused: the reason's own problem, with a challenge."""
     problem = refusal_problem(error.reason, request_id(request))
-    challenge = ", ".join(challenges(error.reason, error.places))
+    challenge = ", ".join(challenges(error.reason, request.app.state.door.places))
     return problem_response(problem, {"WWW-Authenticate": challenge} if challenge else None)
 
 
@@ -132,6 +128,7 @@ def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 _FRAMEWORK = {
     400: ("bad-request", "The request cannot be read."),
     405: ("method-not-allowed", "This path does not answer that method. `/api/docs` lists what there is."),
+    408: ("request-timeout", "The body did not arrive within ten seconds. Send it at once."),
     413: ("too-large", "The body is larger than 1 MiB."),
 }
 
@@ -140,6 +137,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     412: "Changed meanwhile",
     413: "Too large",

@@ -44,11 +44,11 @@ async def create_app(
     """
     async with mutation(context, actor) as work:
         organization = await reach_organization(
-            work.tables, actor.principal, Power.CHANGE_APPS, organization_id
+            work.tables, work.principal, Power.CHANGE_APPS, organization_id
         )
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
-        _require_may_provide(actor, draft)
+        _require_may_provide(work, draft)
         most = context.bounds.apps_per_organization
         if await work.tables.apps.count(organization.id) >= most:
             problem = f"The organization has {most} apps, which is the most it may. Delete one first."
@@ -96,11 +96,11 @@ async def change_app(
     sends what the provider sets, Conflict (`external-id-taken`).
     """
     async with mutation(context, actor) as work:
-        app = await reach_app(work.tables, actor.principal, Power.CHANGE_APPS, app_id)
-        _require_may_provide(actor, draft)
+        app = await reach_app(work.tables, work.principal, Power.CHANGE_APPS, app_id)
+        _require_may_provide(work, draft)
         if revision is not None and revision != app.revision:
             raise Stale("app", app.id)
-        changed = _changed(work, actor, app, draft)
+        changed = _changed(work, app, draft)
         if changed.external_id != app.external_id:
             await _require_free(work, changed.external_id)
         saved = await _save(work, app, changed)
@@ -110,7 +110,7 @@ async def change_app(
 async def delete_app(context: Context, actor: Actor, app_id: AppId) -> Changed[App]:
     """Delete an app and revoke its keys, in one epoch. Its keys' records and audit outlive it."""
     async with mutation(context, actor) as work:
-        app = await reach_app(work.tables, actor.principal, Power.CHANGE_APPS, app_id)
+        app = await reach_app(work.tables, work.principal, Power.CHANGE_APPS, app_id)
         doomed = await work.tables.keys.unrevoked(owner_id=app.id)
         deleted = await delete_one(work, app)
         await revoke_all(work, doomed, RevokedReason.UNSPECIFIED)
@@ -155,13 +155,13 @@ async def all_apps(tables: Tables, organization_id: OrganizationId) -> Sequence[
     return found.items
 
 
-def _require_may_provide(actor: Actor, draft: NewApp | AppChange) -> None:
+def _require_may_provide(work: Mutation, draft: NewApp | AppChange) -> None:
     for field in _PROVIDED:
         if getattr(draft, field) is not UNSET:
-            require_provider(actor.principal, field)
+            require_provider(work.principal, field)
 
 
-def _changed(work: Mutation, actor: Actor, app: App, draft: AppChange) -> App:
+def _changed(work: Mutation, app: App, draft: AppChange) -> App:
     return replace(
         app,
         name=given(draft.name, make_name, app.name),
@@ -172,7 +172,7 @@ def _changed(work: Mutation, actor: Actor, app: App, draft: AppChange) -> App:
         self_rotation=given(draft.self_rotation, bool, app.self_rotation),
         labels=given(draft.labels, drafted_labels, dict(app.labels)),
         metadata=given(draft.metadata, drafted_metadata, dict(app.metadata)),
-        suspension=suspension(app.suspension, draft.disabled, actor.principal, work.now),
+        suspension=suspension(app.suspension, draft.disabled, work.principal, work.now),
     )
 
 

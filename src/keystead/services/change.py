@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from msgspec import UNSET
 
-from keystead.domain.errors import Conflict, Stale
-from keystead.domain.granting import choose_expiry
+from keystead.domain.errors import Conflict, InvalidInput, Stale
+from keystead.domain.granting import MAX_EPHEMERAL_LIFETIME, choose_expiry
 from keystead.domain.ids import KeyId
 from keystead.domain.keys import Key
 from keystead.domain.powers import Principal
@@ -39,12 +39,12 @@ async def change_key(
     (`above-ceiling`).
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
         require_revision(key, revision)
         require_unrevoked(key)
-        require_within(actor.principal, key)
-        changed = await _changed(work, actor.principal, key, draft)
-        require_within(actor.principal, changed)
+        require_within(work.principal, key)
+        changed = await _changed(work, work.principal, key, draft)
+        require_within(work.principal, changed)
         saved = await save_key(work, "key.update", key, changed)
     return Changed(value=saved, epoch=work.epoch)
 
@@ -82,6 +82,8 @@ async def ceiling_of(tables: Tables, key: Key) -> Ceiling | None:
 def granted_expiry(work: Mutation, key: Key, asked: NewExpiry, ceiling: Ceiling | None) -> NewExpiry:
     """The new expiry that was asked for an existing key, judged."""
     at = choose_expiry(asked.at, given=True, now=work.now, ceiling=ceiling, ephemeral=key.ephemeral)
+    if key.ephemeral and at is not None and at > key.created_at + MAX_EPHEMERAL_LIFETIME:
+        raise InvalidInput("expires_at", "an ephemeral key ends a day after it was made at the latest")
     return NewExpiry(at=at)
 
 

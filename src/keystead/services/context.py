@@ -8,6 +8,7 @@ from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, make_id
 from keystead.domain.keys import Environment, Version
 from keystead.domain.powers import Principal
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
+from keystead.domain.verdict import Attempt
 from keystead.ports import Clock, Entropy, Index, Store, Uses
 
 MIN_SEAL_BYTES = 16
@@ -79,10 +80,16 @@ class Once:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who asks, and from where; `version` is the one whose token was presented, None without a token."""
+    """Who asks, and from where; `version` is the one whose token was presented, None without a token.
+
+    `attempt` is what its key was judged on, and with `unconstrained` its constraints were left out: whoever
+    writes judges it again.
+    """
 
     principal: Principal
     version: Version | None = None
+    attempt: Attempt | None = None
+    unconstrained: bool = False
     address: str | None = None
     request_id: str | None = None
     once: Once | None = None

@@ -21,14 +21,14 @@ async def create_app_key(context: Context, actor: Actor, app_id: AppId, draft: N
     Raises what `make_key` does, and Conflict (`too-many-keys`) at the bound of live keys an app.
     """
     async with mutation(context, actor) as work:
-        app = await reach_app(work.tables, actor.principal, Power.CHANGE_APP_KEYS, app_id)
-        require_maker(actor.principal)
+        app = await reach_app(work.tables, work.principal, Power.CHANGE_APP_KEYS, app_id)
+        require_maker(work.principal)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         organization = await _organization(work.tables, app.organization_id)
         place = place_below(organization, Owner(kind=OwnerKind.APP, id=app.id), app.environment)
         await require_room(context, work, place.owner)
-        made = await make_key(context, actor, work, draft, place)
+        made = await make_key(context, work, draft, place)
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
 
@@ -41,23 +41,23 @@ async def create_personal_key(
     needed and absent, and NotFound for an organization that the user is not in.
     """
     async with mutation(context, actor) as work:
-        user = await reach_user(work.tables, actor.principal, Power.USE_PERSONAL_KEYS, user_id)
-        require_maker(actor.principal)
+        user = await reach_user(work.tables, work.principal, Power.USE_PERSONAL_KEYS, user_id)
+        require_maker(work.principal)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
-        chosen = await _chosen_organization(work.tables, actor.principal, user.id, draft)
+        chosen = await _chosen_organization(work.tables, work.principal, user.id, draft)
         organization = await _organization(work.tables, chosen)
         place = place_below(organization, Owner(kind=OwnerKind.USER, id=user.id), draft.environment)
         await require_room(context, work, place.owner)
-        made = await make_key(context, actor, work, draft, place)
+        made = await make_key(context, work, draft, place)
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
 
 async def create_root_key(context: Context, actor: Actor, draft: NewRootKey) -> Changed[Key]:
     """Make a root key with scopes from the closed set. The token is in this answer only."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.MANAGE_ROOT_KEYS)
-        require_maker(actor.principal)
+        require(work.principal, Power.MANAGE_ROOT_KEYS)
+        require_maker(work.principal)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         as_key = NewKey(
@@ -71,7 +71,7 @@ async def create_root_key(context: Context, actor: Actor, draft: NewRootKey) -> 
             labels=draft.labels,
         )
         place = Place(owner=INSTANCE, organization_id=None, environment=Environment.LIVE, ceiling=None)
-        made = await make_key(context, actor, work, as_key, place)
+        made = await make_key(context, work, as_key, place)
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
 

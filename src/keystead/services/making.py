@@ -28,7 +28,7 @@ from keystead.domain.text import make_name
 from keystead.domain.tokens import Token, TokenKind
 from keystead.ports import Recorded, Tables
 from keystead.services.access import require_provider
-from keystead.services.context import Actor, Context
+from keystead.services.context import Context
 from keystead.services.drafts import (
     NewKey,
     asked_expiry,
@@ -64,19 +64,17 @@ def place_below(organization: Organization, owner: Owner, environment: Environme
     )
 
 
-async def make_key(
-    context: Context, actor: Actor, work: Mutation, draft: NewKey, place: Place
-) -> Changed[Key]:
+async def make_key(context: Context, work: Mutation, draft: NewKey, place: Place) -> Changed[Key]:
     """Make the key that `draft` asks for at `place` and record it; its token is in what is returned.
 
     Raises InvalidInput, or Denied: `above-ceiling`, `beyond-reach`, `provider-only`, `ephemeral-makes-none`.
     """
-    bound = maker_reach(actor.principal, place.owner.kind)
+    bound = maker_reach(work.principal, place.owner.kind)
     expiry = _expiry(draft, place, bound, work)
     scopes = given(draft.scopes, _scope_maker(place.owner.kind), bound.scopes if bound else ())
-    await require_scopes(work.tables, actor.principal, scopes, place.ceiling)
+    await require_scopes(work.tables, work.principal, scopes, place.ceiling)
     if draft.metadata is not UNSET:
-        require_provider(actor.principal, "metadata")
+        require_provider(work.principal, "metadata")
     kind = token_kind(draft.type, place.owner.kind)
     token = context.new_token(kind, place.environment)
     key = Key(
@@ -88,7 +86,7 @@ async def make_key(
         organization_id=place.organization_id,
         ephemeral=draft.ephemeral,
         created_at=work.now,
-        created_by=actor.principal.by,
+        created_by=work.principal.by,
         expires_at=expiry.at,
         lifetime=None if expiry.at is None else expiry.at - work.now,
         constraints=given(draft.constraints, drafted_constraints, bound.constraints if bound else ()),
@@ -101,7 +99,7 @@ async def make_key(
         metadata=given(draft.metadata, drafted_metadata, {}),
         versions=(new_version(context, token, draft.type, work),),
     )
-    require_within(actor.principal, key)
+    require_within(work.principal, key)
     await insert_key(work, key)
     return Changed(value=key, epoch=None, token=token)
 

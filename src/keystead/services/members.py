@@ -41,16 +41,16 @@ async def add_member(
     """
     async with mutation(context, actor) as work:
         organization = await reach_organization(
-            work.tables, actor.principal, Power.CHANGE_MEMBERS, organization_id
+            work.tables, work.principal, Power.CHANGE_MEMBERS, organization_id
         )
-        require_role(actor.principal, draft.role)
+        require_role(work.principal, draft.role)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
         most = context.bounds.members_per_organization
         if await work.tables.members.count(organization.id) >= most:
             problem = f"The organization has {most} members, which is the most it may."
             raise Conflict(problem, code="too-many-members")
-        user = await _chosen_user(context, actor, work, draft)
+        user = await _chosen_user(context, work, draft)
         if await work.tables.members.find(organization.id, user.id) is not None:
             raise Conflict("The user is a member already. Change the role instead.", code="already-member")
         member = Member(
@@ -70,8 +70,8 @@ async def change_member(
     Raises Denied where the old or the new role is above the principal's own, Conflict (`last-owner`).
     """
     async with mutation(context, actor) as work:
-        member, user = await _reach_member(work.tables, actor.principal, organization_id, user_id)
-        require_role(actor.principal, draft.role)
+        member, user = await _reach_member(work.tables, work.principal, organization_id, user_id)
+        require_role(work.principal, draft.role)
         if draft.role is not Role.OWNER:
             await _require_owner_left(work.tables, member)
         changed = replace(member, role=draft.role)
@@ -89,7 +89,7 @@ async def remove_member(
     Raises Denied where the member's role is above the principal's own, Conflict (`last-owner`).
     """
     async with mutation(context, actor) as work:
-        member, user = await _reach_member(work.tables, actor.principal, organization_id, user_id)
+        member, user = await _reach_member(work.tables, work.principal, organization_id, user_id)
         await _require_owner_left(work.tables, member)
         await work.tables.members.delete(organization_id, user_id)
         work.record("member.remove", _subject(member), organization_id, before=member, after=None)
@@ -127,12 +127,12 @@ async def _require_owner_left(tables: Tables, member: Member) -> None:
         raise Conflict(problem, code="last-owner")
 
 
-async def _chosen_user(context: Context, actor: Actor, work: Mutation, draft: NewMember) -> User:
+async def _chosen_user(context: Context, work: Mutation, draft: NewMember) -> User:
     if (draft.email is UNSET) == (draft.user_id is UNSET):
         raise InvalidInput("email", "give email or user_id, and only one of them")
     if draft.user_id is not UNSET:
         # By id a customer could probe for users of other organizations.
-        findable = is_provider(actor.principal) and is_id(IdKind.USER, draft.user_id)
+        findable = is_provider(work.principal) and is_id(IdKind.USER, draft.user_id)
         found = await work.tables.users.find(UserId(draft.user_id)) if findable else None
         if found is None:
             raise NotFound("user", draft.user_id)

@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 from keystead.domain.audit import Entry, Subject
 from keystead.domain.errors import Conflict, InvalidInput
 from keystead.domain.ids import IdKind, OrganizationId
+from keystead.domain.powers import Principal
 from keystead.domain.tokens import Token
 from keystead.ports import Recorded, Tables
+from keystead.services.authenticate import judged_again
 from keystead.services.context import Actor, Context, Once
 
 MARK_BYTES = 8
@@ -38,8 +40,10 @@ class Changed(Generic[T]):
 class Mutation:
     """One mutation under way: reads and writes through `tables`, tells what it did through `record`."""
 
-    def __init__(self, context: Context, actor: Actor, tables: Tables) -> None:
+    def __init__(self, context: Context, actor: Actor, principal: Principal, tables: Tables) -> None:
         self.tables = tables
+        self.principal = principal
+        """Who acts, as judged in this transaction: not as it was when the request came in."""
         self.now = context.clock()
         self.epoch: int | None = None
         self.about: Subject | None = None
@@ -61,9 +65,7 @@ class Mutation:
         if once is None:
             return None
         await self.tables.idempotency.purge(self.now - REPLAYABLE_FOR)
-        found = await self.tables.idempotency.find(
-            self._actor.principal.by.id, once.method, once.path, once.key
-        )
+        found = await self.tables.idempotency.find(self.principal.by.id, once.method, once.path, once.key)
         if found is None:
             return None
         if found.body_hmac != self._body_hmac(once):
@@ -114,7 +116,7 @@ class Mutation:
         return Entry(
             id=self._context.new_id(IdKind.AUDIT),
             at=self.now,
-            by=self._actor.principal.by,
+            by=self.principal.by,
             action=action,
             subject=subject,
             organization_id=organization_id,
@@ -127,7 +129,7 @@ class Mutation:
 
     def _recorded(self, once: Once, about: Subject) -> Recorded:
         return Recorded(
-            principal=self._actor.principal.by.id,
+            principal=self.principal.by.id,
             method=once.method,
             path=once.path,
             key=once.key,
@@ -145,11 +147,14 @@ class Mutation:
 async def mutation(context: Context, actor: Actor) -> AsyncIterator[Mutation]:
     """Open a mutation; leaving the block commits all of it, an exception undoes all of it.
 
-    Raises Conflict (`idempotency-in-progress`) while a request with the same `Idempotency-Key` is under way.
+    The actor is judged again first, since between the request's head and here its key may have been revoked
+    or its role taken: raises KeyRefused then. Raises Conflict (`idempotency-in-progress`) while a request
+    with the same `Idempotency-Key` is under way.
     """
     with _alone(context, actor):
         async with context.store.write() as tables:
-            work = Mutation(context, actor, tables)
+            principal = await judged_again(context, actor, tables)
+            work = Mutation(context, actor, principal, tables)
             yield work
             await work.finish()
 

@@ -27,7 +27,7 @@ from keystead.services.drafts import (
     drafted_labels,
     drafted_metadata,
 )
-from keystead.services.making import given, insert_key, new_version
+from keystead.services.making import given, insert_key, new_version, require_maker
 from keystead.services.mutation import Changed, Mutation, mutation
 from keystead.services.revoke import revoke_all
 from keystead.services.suspending import suspension
@@ -41,12 +41,13 @@ async def create_organization(
 ) -> Changed[Organization]:
     """Make an organization, its first app and that app's public key, "Default API Key"."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_ORGANIZATIONS)
+        require(work.principal, Power.PROVIDE_ORGANIZATIONS)
+        require_maker(work.principal)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
         external_id = given(draft.external_id, make_external_id, None)
         await _require_free(work, external_id)
-        organization = await _create(context, actor, work, draft, external_id)
+        organization = await _create(context, work, draft, external_id)
     return Changed(value=organization, epoch=work.epoch)
 
 
@@ -58,13 +59,14 @@ async def put_organization(
     Sending the same again changes nothing.
     """
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_ORGANIZATIONS)
+        require(work.principal, Power.PROVIDE_ORGANIZATIONS)
+        require_maker(work.principal)
         known = make_external_id(external_id)
         organization = await work.tables.organizations.find_external(known)
         created = organization is None
         if organization is None:
             new = NewOrganization(name=draft.name, labels=draft.labels, metadata=draft.metadata)
-            organization = await _create(context, actor, work, new, known)
+            organization = await _create(context, work, new, known)
         change = OrganizationChange(
             name=draft.name,
             ceiling=draft.ceiling,
@@ -72,7 +74,7 @@ async def put_organization(
             metadata=draft.metadata,
             disabled=draft.disabled,
         )
-        saved = await _save(work, organization, _changed(work, actor, organization, change))
+        saved = await _save(work, organization, _changed(work, organization, change))
     return Changed(value=saved, epoch=work.epoch), created
 
 
@@ -109,14 +111,14 @@ async def change_organization(
     """
     async with mutation(context, actor) as work:
         organization = await reach_organization(
-            work.tables, actor.principal, Power.CHANGE_ORGANIZATIONS, organization_id
+            work.tables, work.principal, Power.CHANGE_ORGANIZATIONS, organization_id
         )
         for field in _PROVIDED:
             if getattr(draft, field) is not UNSET:
-                require_provider(actor.principal, field)
+                require_provider(work.principal, field)
         if revision is not None and revision != organization.revision:
             raise Stale("organization", organization.id)
-        changed = _changed(work, actor, organization, draft)
+        changed = _changed(work, organization, draft)
         if changed.external_id != organization.external_id:
             await _require_free(work, changed.external_id)
         saved = await _save(work, organization, changed)
@@ -129,7 +131,7 @@ async def delete_organization(
     """Delete an organization and its apps, and revoke every key below it, in one epoch. Audit outlives it."""
     async with mutation(context, actor) as work:
         organization = await reach_organization(
-            work.tables, actor.principal, Power.DELETE_ORGANIZATIONS, organization_id
+            work.tables, work.principal, Power.DELETE_ORGANIZATIONS, organization_id
         )
         doomed = await work.tables.keys.unrevoked(organization_id=organization.id)
         deleted = replace(
@@ -146,7 +148,7 @@ async def delete_organization(
 
 
 async def _create(
-    context: Context, actor: Actor, work: Mutation, draft: NewOrganization, external_id: str | None
+    context: Context, work: Mutation, draft: NewOrganization, external_id: str | None
 ) -> Organization:
     organization = Organization(
         id=OrganizationId(context.new_id(IdKind.ORGANIZATION)),
@@ -163,11 +165,11 @@ async def _create(
     )
     app = first_app(context, organization.id, work)
     await insert_app(work, app)
-    await insert_key(work, _default_key(context, actor, app, work))
+    await insert_key(work, _default_key(context, app, work))
     return organization
 
 
-def _default_key(context: Context, actor: Actor, app: App, work: Mutation) -> Key:
+def _default_key(context: Context, app: App, work: Mutation) -> Key:
     """The public key that a new organization's first app begins with."""
     token = context.new_token(TokenKind.PUBLIC, app.environment)
     return Key(
@@ -179,7 +181,7 @@ def _default_key(context: Context, actor: Actor, app: App, work: Mutation) -> Ke
         organization_id=app.organization_id,
         ephemeral=False,
         created_at=work.now,
-        created_by=actor.principal.by,
+        created_by=work.principal.by,
         expires_at=None,
         lifetime=None,
         constraints=(),
@@ -192,9 +194,7 @@ def _default_key(context: Context, actor: Actor, app: App, work: Mutation) -> Ke
     )
 
 
-def _changed(
-    work: Mutation, actor: Actor, organization: Organization, draft: OrganizationChange
-) -> Organization:
+def _changed(work: Mutation, organization: Organization, draft: OrganizationChange) -> Organization:
     return replace(
         organization,
         name=given(draft.name, make_name, organization.name),
@@ -202,7 +202,7 @@ def _changed(
         ceiling=_ceiling(draft.ceiling, organization.ceiling),
         labels=given(draft.labels, drafted_labels, dict(organization.labels)),
         metadata=given(draft.metadata, drafted_metadata, dict(organization.metadata)),
-        suspension=suspension(organization.suspension, draft.disabled, actor.principal, work.now),
+        suspension=suspension(organization.suspension, draft.disabled, work.principal, work.now),
     )
 
 

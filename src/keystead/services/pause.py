@@ -19,11 +19,11 @@ async def disable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[
     The provider's pause replaces a customer's, and only the provider ends it.
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
         require_unrevoked(key)
-        saved = await save_key(work, "key.disable", key, _disabled(work, actor, key))
+        saved = await save_key(work, "key.disable", key, _disabled(work, key))
     return Changed(value=saved, epoch=work.epoch)
 
 
@@ -33,12 +33,12 @@ async def enable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[K
     Raises Denied (`disabled-by-provider`) for a customer where the provider disabled it, and `beyond-reach`.
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
-        require_within(actor.principal, key)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
+        require_within(work.principal, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
         require_unrevoked(key)
-        if key.disabled_by is not None and key.disabled_by.is_provider and not is_provider(actor.principal):
+        if key.disabled_by is not None and key.disabled_by.is_provider and not is_provider(work.principal):
             raise Denied(
                 "The provider disabled this key; only the provider enables it.", code="disabled-by-provider"
             )
@@ -46,8 +46,8 @@ async def enable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[K
     return Changed(value=saved, epoch=work.epoch)
 
 
-def _disabled(work: Mutation, actor: Actor, key: Key) -> Key:
-    by = actor.principal.by
+def _disabled(work: Mutation, key: Key) -> Key:
+    by = work.principal.by
     if key.disabled_by is not None and (key.disabled_by.is_provider or not by.is_provider):
         return key
     return replace(key, disabled_at=key.disabled_at or work.now, disabled_by=by)

@@ -33,9 +33,9 @@ async def revoke_key(
     Denied where the principal may not manage a descendant: then nothing is revoked.
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
         made = await _descendants(work, key) if descendants else ()
-        _require_power(actor.principal, made)
+        _require_power(work.principal, made)
         doomed = [it for it in (key, *made) if it.revoked_at is None]
         if reason is not RevokedReason.COMPROMISED:
             await _require_keys_left(work, doomed)

@@ -10,7 +10,14 @@ from keystead.services.access import reach_key
 from keystead.services.change import ceiling_of, granted_expiry, save_key
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import Rotation, asked_expiry
-from keystead.services.making import new_version, replayed_key, require_within, subject_of, token_kind
+from keystead.services.making import (
+    new_version,
+    replayed_key,
+    require_room,
+    require_within,
+    subject_of,
+    token_kind,
+)
 from keystead.services.mutation import Changed, Mutation, mutation
 from keystead.services.own import own_key
 
@@ -21,11 +28,11 @@ async def rotate_key(context: Context, actor: Actor, key_id: KeyId, draft: Rotat
     Raises what `rotation.rotate` does, and Denied as `change_key` does.
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
-        require_within(actor.principal, key)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
+        require_within(work.principal, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
-        rotated = await _rotated(context, actor, work, key, draft)
+        rotated = await _rotated(context, work, key, draft)
     return Changed(value=rotated.value, epoch=work.epoch, token=rotated.token)
 
 
@@ -45,7 +52,7 @@ async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Change
         if draft.grace < MIN_SELF_GRACE:
             least = int(MIN_SELF_GRACE / timedelta(seconds=1))
             raise InvalidInput("grace_s", f"must be {least} at least when a key rotates itself")
-        rotated = await _rotated(context, actor, work, key, draft)
+        rotated = await _rotated(context, work, key, draft)
     return Changed(value=rotated.value, epoch=work.epoch, token=rotated.token)
 
 
@@ -57,21 +64,24 @@ async def retire_version(
     Raises Conflict (`newest-version`) for the newest, NotFound for a version the key does not have.
     """
     async with mutation(context, actor) as work:
-        key = await reach_key(work.tables, actor.principal, key_id, change=True)
+        key = await reach_key(work.tables, work.principal, key_id, change=True)
         retired = retire(key, version_id, work.now)
         saved = await save_key(work, "key.retire_version", key, retired)
     return Changed(value=saved, epoch=work.epoch)
 
 
-async def _rotated(context: Context, actor: Actor, work: Mutation, key: Key, draft: Rotation) -> Changed[Key]:
+async def _rotated(context: Context, work: Mutation, key: Key, draft: Rotation) -> Changed[Key]:
     asked = asked_expiry(draft, work.now)
     expiry = None
     if asked is not None:
         expiry = granted_expiry(work, key, asked, await ceiling_of(work.tables, key))
+    if key.is_expired(work.now):
+        # Reviving makes it one of the owner's live keys again.
+        await require_room(context, work, key.owner)
     token = context.new_token(token_kind(key.type, key.owner.kind), key.environment)
     version = new_version(context, token, key.type, work)
     rotated = rotate(key, version, now=work.now, grace=draft.grace, expiry=expiry)
-    require_within(actor.principal, rotated)
+    require_within(work.principal, rotated)
     return Changed(value=await save_key(work, "key.rotate", key, rotated), epoch=None, token=token)
 
 

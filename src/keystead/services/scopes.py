@@ -26,7 +26,7 @@ async def list_scopes(context: Context, actor: Actor, page: Page) -> Listing[Cat
 async def create_scope(context: Context, actor: Actor, draft: NewScope) -> Changed[CatalogueScope]:
     """Add a scope to the catalogue. Raises Conflict (`scope-exists`)."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_SCOPES)
+        require(work.principal, Power.PROVIDE_SCOPES)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
         scope = CatalogueScope(
@@ -47,7 +47,7 @@ async def change_scope(
 ) -> Changed[CatalogueScope]:
     """Change a scope's description, or whether customers may grant it from now on."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_SCOPES)
+        require(work.principal, Power.PROVIDE_SCOPES)
         scope = await _get(work.tables, name)
         changed = replace(
             scope,
@@ -65,7 +65,7 @@ async def change_scope(
 async def delete_scope(context: Context, actor: Actor, name: str) -> Changed[CatalogueScope]:
     """Take a scope out of the catalogue: it can no longer be granted; keys that carry it keep it."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_SCOPES)
+        require(work.principal, Power.PROVIDE_SCOPES)
         scope = await _get(work.tables, name)
         await work.tables.scopes.delete(name)
         _record(work, "scope.delete", scope, None)

@@ -29,7 +29,7 @@ class Me:
 async def create_user(context: Context, actor: Actor, draft: NewUser) -> Changed[User]:
     """Make a user. Raises Conflict: `email-taken`, `external-id-taken`."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_USERS)
+        require(work.principal, Power.PROVIDE_USERS)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
         user = await _create(context, work, draft)
@@ -41,7 +41,7 @@ async def put_user(
 ) -> tuple[Changed[User], bool]:
     """Bring the user that the provider knows by `external_id` up to date, or make it (True)."""
     async with mutation(context, actor) as work:
-        require(actor.principal, Power.PROVIDE_USERS)
+        require(work.principal, Power.PROVIDE_USERS)
         known = make_external_id(external_id)
         user = await work.tables.users.find_external(known)
         created = user is None
@@ -51,7 +51,7 @@ async def put_user(
         change = UserChange(
             email=draft.email, name=draft.name, metadata=draft.metadata, disabled=draft.disabled
         )
-        saved = await _save(work, user, await _changed(work, actor, user, change))
+        saved = await _save(work, user, await _changed(work, user, change))
     return Changed(value=saved, epoch=work.epoch), created
 
 
@@ -89,10 +89,10 @@ async def change_user(
     Raises Stale when `revision` is no longer the newest, Conflict (`email-taken`, `external-id-taken`).
     """
     async with mutation(context, actor) as work:
-        user = await reach_user(work.tables, actor.principal, Power.PROVIDE_USERS, user_id)
+        user = await reach_user(work.tables, work.principal, Power.PROVIDE_USERS, user_id)
         if revision is not None and revision != user.revision:
             raise Stale("user", user.id)
-        saved = await _save(work, user, await _changed(work, actor, user, draft))
+        saved = await _save(work, user, await _changed(work, user, draft))
     return Changed(value=saved, epoch=work.epoch)
 
 
@@ -128,7 +128,7 @@ async def _insert(work: Mutation, user: User) -> User:
     return user
 
 
-async def _changed(work: Mutation, actor: Actor, user: User, draft: UserChange) -> User:
+async def _changed(work: Mutation, user: User, draft: UserChange) -> User:
     changed = replace(
         user,
         email=given(draft.email, make_email, user.email),
@@ -137,7 +137,7 @@ async def _changed(work: Mutation, actor: Actor, user: User, draft: UserChange) 
             draft.external_id, lambda it: None if it is None else make_external_id(it), user.external_id
         ),
         metadata=given(draft.metadata, drafted_metadata, dict(user.metadata)),
-        suspension=suspension(user.suspension, draft.disabled, actor.principal, work.now),
+        suspension=suspension(user.suspension, draft.disabled, work.principal, work.now),
     )
     await _require_free(work.tables, changed)
     return changed

@@ -265,7 +265,7 @@ def shown(value: object) -> str:
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in _KNOWN or not environ[name]:
+        if not name.startswith(PREFIX) or name in _KNOWN:
             continue
         if _SERVICE_LINK.fullmatch(name):
             raise Misconfigured(name, SERVICE_LINK_FIX)

@@ -307,7 +307,6 @@ def _instant(given: datetime | None, request: Request[Any, Any, Any], field: str
 KEY_ROUTES = Router(
     path="/",
     tags=["Keys"],
-    dependencies={},
     route_handlers=[
         post_app_key,
         post_personal_key,

@@ -21,8 +21,6 @@ from keystead.services.access import require
 from keystead.services.drafts import Draft
 from keystead.services.verify import explain_verify, verify
 
-_Text = Annotated[str, Meta(max_length=8192)]
-
 
 class VerifyRequest(Draft):
     """One attempt: the token that a client presented, its circumstances, and what the route demands.
@@ -31,16 +29,16 @@ class VerifyRequest(Draft):
     """
 
     token: Annotated[str, Meta(description="The token as it was presented.")]
-    method: Annotated[_Text, Meta(description="The request's method.", examples=["GET"])] | None = None
+    method: Annotated[str, Meta(description="The request's method.", examples=["GET"])] | None = None
     path: (
-        Annotated[_Text, Meta(description="The request's path, raw as sent.", examples=["/jobs/7"])] | None
+        Annotated[str, Meta(description="The request's path, raw as sent.", examples=["/jobs/7"])] | None
     ) = None
-    origin: Annotated[_Text, Meta(description="The request's Origin header.")] | None = None
+    origin: Annotated[str, Meta(description="The request's Origin header.")] | None = None
     ip: (
         Annotated[str, Meta(description="The client's address.", max_length=64, examples=["203.0.113.9"])]
         | None
     ) = None
-    user_agent: Annotated[_Text, Meta(description="The request's User-Agent header.")] | None = None
+    user_agent: Annotated[str, Meta(description="The request's User-Agent header.")] | None = None
     explain: Annotated[bool, Meta(description="Answer with every check; count nothing.")] = False
     scopes: Annotated[list[str], Meta(max_length=64, description="Scopes the route needs, all of them.")] = (
         field(default_factory=list)
