@@ -121,7 +121,7 @@ class Lifecycle(RuleBasedStateMachine):
     def note_version(self, key: Model, answer: Json) -> None:
         key.versions[answer["versions"][-1]["id"]] = answer["token"]
 
-    @rule(data=st.data(), grace=st.sampled_from([0, 3, 60]), minutes=st.sampled_from([None, 5]))
+    @rule(data=st.data(), grace=st.sampled_from([0, 3, 60]), minutes=st.sampled_from([None, 60]))
     def rotate(self, data: st.DataObject, grace: int, minutes: int | None) -> None:
         self.rotate_key(self.key(data), grace, minutes)
 
@@ -194,7 +194,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert self.call("PATCH", f"apps/{self.app['id']}", {"disabled": suspended})[0] == 200
         self.suspended, self.touched = suspended, self.keys
 
-    @rule(minutes=st.sampled_from([1, 2, 5]))
+    @rule(minutes=st.sampled_from([1, 2, 10]))
     def wait(self, minutes: int) -> None:
         self.world.clock.advance(minutes=minutes)
         self.touched = self.keys
