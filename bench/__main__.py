@@ -1,13 +1,11 @@
 """Measure on SQLite and PostgreSQL, print the table, and write it to `docs/benchmarks.md`."""
 
 import asyncio
-import os
 import secrets
-import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
 from keystead.settings import load_settings
 from keystead.wiring import opened
-from tests.servers import free_port, run_postgres, wait_for_port
+from tests.servers import free_port, run_postgres, running
 
 SIZES = (1, 10_000, 1_000_000)
 HTTP_SIZE = 10_000
@@ -57,7 +55,7 @@ async def _over_http(environ: dict[str, str], seeded: Seeded) -> dict[str, Timin
     token = seeded.tokens[-1].reveal()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with _serving(environ) as url:
+        with _serving(environ, folder / "log") as url:
             body = f'{{"token":"{token}","method":"GET","path":"{PATH}"}}'
             verify = (
                 f"wrk.method='POST'\nwrk.body='{body}'\nwrk.headers['Content-Type']='application/json'\n"
@@ -73,20 +71,14 @@ async def _over_http(environ: dict[str, str], seeded: Seeded) -> dict[str, Timin
             }
 
 
-@asynccontextmanager
-async def _serving(environ: dict[str, str]) -> AsyncIterator[str]:
+@contextmanager
+def _serving(environ: dict[str, str], log: Path) -> Iterator[str]:
     port = free_port()
-    program = Path(sys.executable).with_name("keystead")
     pinned = {"KEYSTEAD_ROOT_KEY": _ROOT.reveal(), "KEYSTEAD_PORT": str(port)}
-    process = await asyncio.create_subprocess_exec(
-        program, "serve", env={**os.environ, **environ, **pinned}, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await asyncio.to_thread(wait_for_port, port)
+    settings = [f"{name}={value}" for name, value in {**environ, **pinned}.items()]
+    program = str(Path(sys.executable).with_name("keystead"))
+    with running(["/usr/bin/env", *settings, program, "serve"], port=port, log=log):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
 
 
 def main() -> None:

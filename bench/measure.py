@@ -72,8 +72,8 @@ async def time_http(url: str, script: str, folder: Path) -> Timing:
         raise RuntimeError(text)
     return Timing(
         per_second=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
-        p50_us=_microseconds(_found(r"50%\s+(\S+)", text)),
-        p99_us=_microseconds(_found(r"99%\s+(\S+)", text)),
+        p50_us=_microseconds(_found(r"^\s+50%\s+(\S+)", text)),
+        p99_us=_microseconds(_found(r"^\s+99%\s+(\S+)", text)),
     )
 
 
@@ -86,7 +86,7 @@ def machine() -> str:
 
 
 def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     if match is None:
         raise RuntimeError(f"wrk did not say {pattern}: {text}")
     return match[1]

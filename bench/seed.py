@@ -106,7 +106,6 @@ def _row(
         "labels": {},
         "metadata": {},
         "revision": 1,
-        "version_count": 1,
         **common,
         **shown,
         **used,

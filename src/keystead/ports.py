@@ -314,7 +314,10 @@ class Index(Protocol):
     """Finds what a verdict needs by the digest of a token: the seam that a node's replica fills."""
 
     async def find(self, digest: bytes) -> Known | None:
-        """What is known of the token, dead versions included; None if it was never ours."""
+        """What is known of the token, dead versions included; None if it was never ours.
+
+        Of the key's versions it holds the presented one alone: a verdict needs no other.
+        """
 
 
 class Uses(Protocol):

@@ -22,8 +22,8 @@ from tests.api.world import Json, World, opened_world
 
 MINUTE = timedelta(minutes=1)
 LIFETIMES = st.sampled_from([None, 2, 10])
-EXAMPLES, STEPS = 30, 25
-MOST_KEYS = 3
+EXAMPLES, STEPS = 30, 30
+MOST_KEYS, RECENT = 3, 4
 
 
 @dataclass(eq=False)
@@ -125,7 +125,7 @@ class Lifecycle(RuleBasedStateMachine):
     def rotate(self, data: st.DataObject, grace: int, minutes: int | None) -> None:
         self.rotate_key(self.key(data), grace, minutes)
 
-    @rule(data=st.data(), times=st.integers(2, 6))
+    @rule(data=st.data(), times=st.integers(3, 5))
     def rotate_again_and_again(self, data: st.DataObject, times: int) -> None:
         key = self.key(data)
         for _ in range(times):
@@ -200,17 +200,20 @@ class Lifecycle(RuleBasedStateMachine):
         self.touched = self.keys
 
     @invariant()
-    def every_token_is_judged_as_the_model_says(self) -> None:
+    def tokens_are_judged_as_the_model_says(self) -> None:
         for key in self.touched:
-            for token in key.tokens:
-                verdict = self.run(self.world.verdict(token))
-                expected = key.reason(token, self.now, suspended=self.suspended)
-                assert (verdict["reason"], verdict["valid"]) == (expected, expected is None)
-                assert verdict["key"]["id"] == key.id
+            self.judge(key, list(key.tokens)[-RECENT:])
+
+    def judge(self, key: Model, tokens: list[str]) -> None:
+        for token in tokens:
+            verdict = self.run(self.world.verdict(token))
+            expected = key.reason(token, self.now, suspended=self.suspended)
+            assert (verdict["reason"], verdict["valid"]) == (expected, expected is None)
+            assert verdict["key"]["id"] == key.id
 
     def teardown(self) -> None:
-        self.touched = self.keys
-        self.every_token_is_judged_as_the_model_says()
+        for key in self.keys:
+            self.judge(key, list(key.tokens))
         listed = self.call("GET", f"apps/{self.app['id']}/keys?limit=100")[1]["items"]
         assert {it["id"] for it in listed} == {it.id for it in self.keys if not it.revoked}
 

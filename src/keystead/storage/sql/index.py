@@ -1,7 +1,6 @@
 """The look-up that verification rests on: one indexed query from a digest to all that a verdict needs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +34,7 @@ def _cuts() -> list[slice]:
 
 
 _VERSION, _KEY, _APP, _ORGANIZATION, _USER = _cuts()
-_ROLE, _COUNT = _USER.stop, _USER.stop + 1
+_ROLE = _USER.stop
 
 _SOURCE = (
     versions.join(keys, keys.c.id == versions.c.key_id)
@@ -50,28 +49,21 @@ _SOURCE = (
 
 # Made once: SQLAlchemy then finds the compiled text by the statement, and rows are read by position.
 KNOWN = (
-    sa.select(*(column for group in _GROUPS for column in group), members.c.role, keys.c.version_count)
+    sa.select(*(column for group in _GROUPS for column in group), members.c.role)
     .select_from(_SOURCE)
     .where(versions.c.digest == sa.bindparam("digest"))
 )
 
-_VERSIONS = (
-    sa.select(*VERSION_COLUMNS)
-    .where(versions.c.key_id == sa.bindparam("key_id"))
-    .order_by(versions.c.position)
-)
-
 
 async def find_known(work: Work, digest: bytes) -> Known | None:
-    """One query by unique indexes; a second one for keys that have been rotated.
+    """One query by unique indexes, one row, however often the key was rotated.
 
     Rows of deleted apps and organizations are joined all the same: their keys are revoked, not unknown.
     """
     row = await work.row(KNOWN, {"digest": digest})
     if row is None:
         return None
-    known = _decode(row)
-    return known if row[_COUNT] == 1 else await _with_all_versions(work, known, row)
+    return _decode(row)
 
 
 def _decode(row: Sequence[Any]) -> Known:
@@ -85,13 +77,3 @@ def _decode(row: Sequence[Any]) -> Known:
         user=None if user[0] is None else decode_user(user),
         role=None if row[_ROLE] is None else Role(row[_ROLE]),
     )
-
-
-async def _with_all_versions(work: Work, known: Known, row: Sequence[Any]) -> Known | None:
-    held = tuple(decode_version(one) for one in await work.rows(_VERSIONS, {"key_id": row[_KEY.start]}))
-    key = decode_key(row[_KEY], held)
-    # The version as of now; the second look may be a moment younger than the first.
-    version = next((v for v in key.versions if v.id == known.version.id), None)
-    if version is None:
-        return None
-    return replace(known, key=key, version=version)

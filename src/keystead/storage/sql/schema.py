@@ -213,10 +213,9 @@ keys = sa.Table(
     _text("revoked_reason", nullable=True),
     *_use(),
     _revision(),
-    # The newest version's, for filters; and how many there are, so that most look-ups need not ask.
+    # The newest version's, for filters.
     _text("start"),
     _text("last4"),
-    sa.Column("version_count", sa.Integer, nullable=False),
     sa.CheckConstraint(_OWNER_AGREES, name="owner_agrees"),
     sa.Index(None, "organization_id", "created_at", "id"),
     sa.Index(None, "app_id", "created_at", "id"),

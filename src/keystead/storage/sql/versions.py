@@ -144,7 +144,6 @@ def encode_key(key: Key) -> dict[str, object]:
         "revision": key.revision,
         "start": key.newest.start,
         "last4": key.newest.last4,
-        "version_count": len(key.versions),
     }
 
 

@@ -169,7 +169,6 @@ def _keys() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("start", TEXT, nullable=False),
         sa.Column("last4", TEXT, nullable=False),
-        sa.Column("version_count", sa.Integer(), nullable=False),
         sa.CheckConstraint(OWNER_AGREES, name=op.f("ck_keys_owner_agrees")),
         sa.ForeignKeyConstraint(["app_id"], ["apps.id"], name=op.f("fk_keys_app_id")),
         sa.ForeignKeyConstraint(
