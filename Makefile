@@ -16,7 +16,7 @@ run: setup
 # The last line is pytest's own.
 test: setup .venv/.dev lint types imports
 	@scripts/system-packages
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Where drivers' exceptions end: what passes is a result, `Unavailable`, or a broken invariant, valueless."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -31,10 +32,11 @@ class Refused(AssertionError):
 async def guarded(work: Awaitable[T]) -> T:
     """Await the driver's work; raises `Unavailable` or `Refused` in place of whatever the driver raises.
 
-    `Refused` names the rule and has neither cause nor context, whose texts may quote the row.
+    `Refused` names the rule and has neither cause nor context, whose texts may quote the row. Cancelled, it
+    ends only when the driver has: one left in the middle would keep its locks, and its connection be lost.
     """
     try:
-        return await work
+        return await _to_the_end(work)
     except KeysteadError:
         raise
     except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
@@ -46,6 +48,15 @@ async def guarded(work: Awaitable[T]) -> T:
         failure = _unavailable(exc)
     # Outside the handler: inside, the driver's error would become the context.
     raise failure
+
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _failure(exc: Exception) -> Exception:

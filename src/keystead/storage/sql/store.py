@@ -106,12 +106,24 @@ class SqlStore:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection for the block; what is not committed there is undone."""
-    connection = await guarded(engine.connect().start())
+    connection = await _opened(engine)
     try:
         yield connection
     finally:
         # Shielded: a request that is cancelled twice must still give its connection back, rolled back.
         await asyncio.shield(_close(connection))
+
+
+async def _opened(engine: AsyncEngine) -> AsyncConnection:
+    """A connection from the pool; cancelled meanwhile, it goes back there."""
+    opening = asyncio.ensure_future(guarded(engine.connect().start()))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            await asyncio.shield(_close(opening.result()))
+        raise
 
 
 async def _close(connection: AsyncConnection) -> None:
