@@ -48,7 +48,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield Served(url=f"http://127.0.0.1:{port}", root=root)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop keeps all others in the process from running.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
