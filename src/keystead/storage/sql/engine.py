@@ -107,7 +107,10 @@ def _postgresql_creator(
     address, _, query = url.partition("?")
     options = dict(parse_qsl(query))
     options.setdefault("application_name", "keystead")
-    connect_timeout_s = float(options.pop("connect_timeout", CONNECT_TIMEOUT_S))
+    try:
+        connect_timeout_s = float(options.pop("connect_timeout", CONNECT_TIMEOUT_S))
+    except ValueError:
+        raise Misconfigured("KEYSTEAD_DATABASE_URL", "write connect_timeout in whole seconds") from None
     dsn = f"{address}?{urlencode(options)}"
 
     async def connect() -> "asyncpg.Connection[Any]":
