@@ -187,7 +187,7 @@ class Keys(Protocol):
     async def insert(self, key: Key) -> None: ...
 
     async def update(self, key: Key) -> None:
-        """Write the key and its versions as they are now, new versions included.
+        """Write the key as it is now, and those of its versions that are new or have changed.
 
         Leaves `use_count` and `last_used_at` alone: those belong to `UseStore`.
         """
@@ -205,8 +205,8 @@ class Keys(Protocol):
         At least one of the two is given; when both are, both must hold.
         """
 
-    async def made_by(self, key_id: KeyId) -> Sequence[Key]:
-        """Keys whose `created_by` names this key, revoked ones too; one generation."""
+    async def made_by(self, key_ids: Sequence[KeyId]) -> Sequence[Key]:
+        """Keys whose `created_by` names one of these keys, revoked ones too; one generation."""
 
     async def purge_ephemeral(self, ended_before: datetime) -> int:
         """Delete ephemeral keys that were revoked or expired before the instant; says how many."""
@@ -260,7 +260,8 @@ class Idempotency(Protocol):
 
     async def insert(self, recorded: Recorded) -> None: ...
 
-    async def purge(self, before: datetime) -> int: ...
+    async def purge(self, before: datetime) -> int:
+        """Delete what was recorded at the instant or before it; says how many."""
 
 
 class Facts(Protocol):

@@ -1,8 +1,6 @@
 """The look-up by digest: what it finds, and that it stays a look-up when the tables grow."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +35,7 @@ from tests.contract.samples import (
     user_id,
     version,
 )
+from tests.contract.watch import statements
 
 MANY = 3_000
 APPS = 40
@@ -120,6 +119,21 @@ async def test_each_version_of_a_key_is_known_by_itself_retired_ones_too(store: 
         assert found.key == replace(rotated, versions=(held,))
 
 
+async def test_a_key_of_300_versions_is_found_with_one_query_that_gives_one_row(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    await populate(store)
+    await keep(store, key(versions=tuple(version(number) for number in range(1, 301))))
+    async with statements(engine) as sent:
+        found = await store.find(digest(150))
+    assert found == Known(
+        key=key(versions=(version(150),)), version=version(150), organization=organization(), app=app()
+    )
+    ((statement, parameters),) = sent
+    async with engine.connect() as connection:
+        assert len((await connection.exec_driver_sql(statement, parameters)).all()) == 1
+
+
 async def test_a_change_is_seen_by_the_very_next_look_up(store: SqlStore) -> None:
     await populate(store)
     await keep(store, key())
@@ -143,19 +157,6 @@ async def many(store: SqlStore, engine: AsyncEngine) -> AsyncEngine:
     async with engine.begin() as connection:
         await connection.exec_driver_sql("ANALYZE")
     return engine
-
-
-@asynccontextmanager
-async def statements(engine: AsyncEngine) -> AsyncIterator[list[tuple[str, Any]]]:
-    """What is sent to the database in the block, with its parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield sent
-    sa.event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:

@@ -31,6 +31,7 @@ from tests.contract.samples import (
     user_id,
     version,
 )
+from tests.contract.watch import statements
 
 
 async def keep(store: SqlStore, *some: Any) -> None:
@@ -67,6 +68,27 @@ async def test_a_rotation_is_one_update_and_leaves_uses_alone(store: SqlStore) -
         assert await tables.keys.find(key_id()) == expected
         listing = await tables.keys.list(KeyFilter(now=NOW, start="oth"), Page())
         assert listing.items == [expected]
+
+
+async def test_an_update_writes_only_the_versions_that_changed(store: SqlStore, engine: AsyncEngine) -> None:
+    await populate(store)
+    held = tuple(version(number, token="made-up") for number in range(1, 301))
+    await keep(store, key(versions=held))
+    changed = key(
+        name="Other",
+        versions=(replace(held[0], token=None), *held[1:-1], replace(held[-1], retires_at=NOW), version(301)),
+    )
+    async with store.write() as tables, statements(engine) as sent:
+        await tables.keys.update(changed)
+    written = [values for text, values in sent if "INTO versions" in text or "UPDATE versions" in text]
+    assert [len(values) for values in written if isinstance(values, list)] == [2]
+    assert len(written) == 2
+    async with store.write() as tables, statements(engine) as sent:
+        assert await tables.keys.find(key_id()) == changed
+        sent.clear()
+        await tables.keys.update(changed)
+    assert len(sent) == 2
+    assert not any("INTO versions" in text or "UPDATE versions" in text for text, _ in sent)
 
 
 async def test_versions_made_in_one_instant_keep_their_order(store: SqlStore) -> None:
@@ -237,7 +259,20 @@ async def test_keys_made_by_a_key_are_one_generation_with_revoked_ones(store: Sq
     grandchild = personal_key(3, created_by=By(kind=ByKind.KEY, id=key_id(2)))
     await keep(store, personal_key(1), child, grandchild)
     async with store.read() as tables:
-        assert await tables.keys.made_by(key_id(1)) == [child]
+        assert await tables.keys.made_by([key_id(1)]) == [child]
+        assert await tables.keys.made_by([]) == []
+        assert await tables.keys.made_by([key_id(1), key_id(2), key_id(3)]) == [child, grandchild]
+
+
+async def test_a_generation_is_fetched_five_hundred_makers_at_a_time(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    await populate(store)
+    children = [key(n, created_by=By(kind=ByKind.KEY, id=key_id(n + 1000))) for n in (1, 501, 1000)]
+    await keep(store, *children)
+    async with store.read() as tables, statements(engine) as sent:
+        assert await tables.keys.made_by([key_id(n) for n in range(2000, 1000, -1)]) == children
+    assert len(sent) == 4  # keys and their versions, twice
 
 
 async def test_only_ephemeral_keys_that_ended_before_the_instant_are_purged(store: SqlStore) -> None:

@@ -5,6 +5,7 @@ import pytest
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict
 from keystead.ports import Page, Position
+from keystead.storage.sql.schema import MILLISECOND
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, entry, organization_id, recorded, scope, subject
@@ -52,11 +53,14 @@ async def test_an_idempotency_record_comes_back_and_is_purged(store: SqlStore) -
     async with store.write() as tables:
         await tables.idempotency.insert(recorded(1))
         await tables.idempotency.insert(recorded(2, at=NOW - DAY, epoch=None))
+        await tables.idempotency.insert(recorded(4, at=NOW - DAY - MILLISECOND))
         asked = ("key_p", "POST", "/api/v1/organizations")
         assert await tables.idempotency.find(*asked, "once-1") == recorded(1)
         assert await tables.idempotency.find(*asked, "once-3") is None
-        assert await tables.idempotency.purge(NOW) == 1
+        assert await tables.idempotency.purge(NOW - DAY - 2 * MILLISECOND) == 0
+        assert await tables.idempotency.purge(NOW - DAY) == 2
         assert await tables.idempotency.find(*asked, "once-2") is None
+        assert await tables.idempotency.purge(NOW - MILLISECOND) == 0
 
 
 async def test_a_second_idempotency_record_is_a_conflict(store: SqlStore) -> None:

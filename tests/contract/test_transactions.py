@@ -135,6 +135,24 @@ async def test_a_writer_cancelled_anywhere_leaves_all_or_nothing_and_the_store_u
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13, 21, 34])
+async def test_a_writer_cancelled_again_and_again_still_gives_its_connection_back(
+    counted: SqlStore, engine: AsyncEngine, steps: int
+) -> None:
+    # As anyio's scopes do: they repeat themselves until the task has ended.
+    task = asyncio.create_task(add_one(counted))
+    for _ in range(steps):
+        await asyncio.sleep(0.0003)
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    written = await revision(counted)
+    async with asyncio.timeout(5):
+        await add_one(counted)
+    assert await revision(counted) == written + 1
+
+
 async def test_writers_cancelled_while_they_wait_do_not_stop_the_others(counted: SqlStore) -> None:
     tasks = [asyncio.create_task(add_one(counted)) for _ in range(60)]
     await asyncio.sleep(0.01)

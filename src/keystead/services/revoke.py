@@ -68,7 +68,7 @@ async def _descendants(work: Mutation, key: Key) -> tuple[Key, ...]:
     found: dict[KeyId, Key] = {}
     generation: Sequence[Key] = (key,)
     while generation:
-        made = [child for parent in generation for child in await work.tables.keys.made_by(parent.id)]
+        made = await work.tables.keys.made_by([parent.id for parent in generation])
         generation = [child for child in made if child.id not in found]
         found |= {child.id: child for child in generation}
     return tuple(found.values())

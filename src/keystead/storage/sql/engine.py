@@ -1,8 +1,10 @@
 """Connections to the primary, and how each kind of transaction begins."""
 
+import math
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ STATEMENT_TIMEOUT = timedelta(seconds=30)
 BUSY_TIMEOUT_S = 10
 READERS = 8
 """Connections beside the one that writes."""
+
+_URL = "KEYSTEAD_DATABASE_URL"
 
 BEGIN = "keystead_begin"
 """The execution option that says how SQLite begins; without it, as a write."""
@@ -54,13 +58,14 @@ def make_engine(
     """An engine for a `postgresql://` URL, or for the path of a SQLite file; connects when first used.
 
     The URL's query is read as libpq reads it (`sslmode`, `sslrootcert`, `host`, `application_name`, …).
-    `statement_timeout` None is for migrations. Raises Misconfigured for any other URL.
+    `statement_timeout` None is for migrations. Raises Misconfigured for any other URL; of options that
+    the driver reads itself, connecting does.
     """
     if isinstance(primary, Path):
         return _sqlite_engine(primary)
     if not primary.startswith(("postgresql://", "postgres://")):
         # The URL itself may hold a password.
-        raise Misconfigured("KEYSTEAD_DATABASE_URL", "write postgresql://user@host:port/database")
+        raise Misconfigured(_URL, "write postgresql://user@host:port/database")
     return _postgresql_engine(primary, statement_timeout)
 
 
@@ -107,10 +112,7 @@ def _postgresql_creator(
     address, _, query = url.partition("?")
     options = dict(parse_qsl(query))
     options.setdefault("application_name", "keystead")
-    try:
-        connect_timeout_s = float(options.pop("connect_timeout", CONNECT_TIMEOUT_S))
-    except ValueError:
-        raise Misconfigured("KEYSTEAD_DATABASE_URL", "write connect_timeout in whole seconds") from None
+    connect_timeout_s = _connect_timeout_s(options.pop("connect_timeout", None))
     dsn = f"{address}?{urlencode(options)}"
 
     async def connect() -> "asyncpg.Connection[Any]":
@@ -118,9 +120,27 @@ def _postgresql_creator(
         import asyncpg  # noqa: PLC0415
 
         timeout_s = None if statement_timeout is None else statement_timeout.total_seconds()
-        return await asyncpg.connect(dsn, timeout=connect_timeout_s, command_timeout=timeout_s)
+        try:
+            return await asyncpg.connect(dsn, timeout=connect_timeout_s, command_timeout=timeout_s)
+        except OSError:
+            # No fault of the URL's, though a certificate that is not trusted is a ValueError, too.
+            raise
+        except (ValueError, OverflowError):
+            pass
+        # Outside the handler: the driver's own error may quote the password, and would become the context.
+        problem = "names a host, port or option that cannot be read; in a password write @ : / as %40 %3A %2F"
+        raise Misconfigured(_URL, problem)
 
     return connect
+
+
+def _connect_timeout_s(given: str | None) -> float:
+    if given is None:
+        return CONNECT_TIMEOUT_S
+    with suppress(ValueError):
+        if 0 < (seconds := float(given)) < math.inf:
+            return seconds
+    raise Misconfigured(_URL, "write connect_timeout in whole seconds, at least 1")
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - the driver's

@@ -36,7 +36,7 @@ async def guarded(work: Awaitable[T]) -> T:
     ends only when the driver has: one left in the middle would keep its locks, and its connection be lost.
     """
     try:
-        return await _to_the_end(work)
+        return await to_the_end(work)
     except KeysteadError:
         raise
     except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
@@ -50,13 +50,20 @@ async def guarded(work: Awaitable[T]) -> T:
     raise failure
 
 
-async def _to_the_end(work: Awaitable[T]) -> T:
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Await work that must not be left in the middle: cancelled, however often, it is done first."""
     running = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as exc:
+            cancelled = cancelled or exc
+    if cancelled is None:
+        return running.result()
+    if not running.cancelled():
+        running.exception()  # looked at, lest asyncio complain of it
+    raise cancelled
 
 
 def _failure(exc: Exception) -> Exception:

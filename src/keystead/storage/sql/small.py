@@ -103,7 +103,7 @@ class SqlIdempotency:
 
     async def purge(self, before: datetime) -> int:
         """By an index."""
-        return await self._work.change(sa.delete(idempotency).where(_I.at < before))
+        return await self._work.change(sa.delete(idempotency).where(_I.at <= before))
 
 
 def _encode_recorded(recorded: Recorded) -> dict[str, object]:

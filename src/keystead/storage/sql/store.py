@@ -17,7 +17,7 @@ from keystead.storage.sql.index import find_known
 from keystead.storage.sql.keys import SqlKeys
 from keystead.storage.sql.log import SqlAudit, SqlChanges
 from keystead.storage.sql.organizations import SqlOrganizations
-from keystead.storage.sql.seam import Work, guarded
+from keystead.storage.sql.seam import Work, guarded, to_the_end
 from keystead.storage.sql.small import SqlFacts, SqlIdempotency, SqlScopes
 from keystead.storage.sql.users import SqlMembers, SqlUsers
 from keystead.storage.sql.uses import add_uses
@@ -106,24 +106,14 @@ class SqlStore:
 @asynccontextmanager
 async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection for the block; what is not committed there is undone."""
-    connection = await _opened(engine)
+    connection = engine.connect()
     try:
+        await guarded(connection.start())
         yield connection
     finally:
-        # Shielded: a request that is cancelled twice must still give its connection back, rolled back.
-        await asyncio.shield(_close(connection))
-
-
-async def _opened(engine: AsyncEngine) -> AsyncConnection:
-    """A connection from the pool; cancelled meanwhile, it goes back there."""
-    opening = asyncio.ensure_future(guarded(engine.connect().start()))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await asyncio.wait([opening])
-        if not opening.cancelled() and opening.exception() is None:
-            await asyncio.shield(_close(opening.result()))
-        raise
+        # Also when it was cancelled on the way: then the connection is there, and must go back rolled back.
+        if connection.sync_connection is not None:
+            await to_the_end(_close(connection))
 
 
 async def _close(connection: AsyncConnection) -> None:

@@ -173,13 +173,13 @@ async def with_versions(work: Work, rows: Sequence[Sequence[Any]]) -> list[Key]:
 
 async def _versions_of(work: Work, key_ids: Sequence[str]) -> Mapping[str, Sequence[Version]]:
     held: dict[str, list[Version]] = {key_id: [] for key_id in key_ids}
-    for some in _portions(key_ids, 1_000):
+    for some in portions(key_ids, 1_000):
         chosen = sa.select(*VERSION_COLUMNS, _V.key_id).where(_V.key_id.in_(some))
         for row in await work.rows(chosen.order_by(_V.key_id, _V.position)):
             held[row.key_id].append(decode_version(row))
     return held
 
 
-def _portions(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+def portions(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
     """Both databases bound how many parameters a statement may have."""
     return (items[at : at + size] for at in range(0, len(items), size))
