@@ -70,8 +70,8 @@ class Known:
     """A key found by its token, with all that a verdict on it needs.
 
     `version` is the one whose token was presented, and may be the only one in `key.versions`. `app` stands
-    for app keys; `user` and the user's `role` in the organization (None: no longer a member) for personal keys;
-    root keys have neither.
+    for app keys; `user` and the user's `role` in the organization (None: no longer a member) for personal
+    keys; root keys have neither.
     """
 
     key: Key
