@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from keystead.domain.instants import at_ms
+
 BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -13,6 +15,10 @@ class FakeClock:
 
     def __call__(self) -> datetime:
         return self.now
+
+    def ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        return at_ms(self.now)
 
     def advance(self, **duration: float) -> None:
         """Move on by a `timedelta` of these parts."""

@@ -15,25 +15,26 @@ from pathlib import Path
 
 Command = Sequence[str | Path]
 
+LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 10
 
 
 def free_port() -> int:
     """Name a loopback port that nobody listens on at this moment; take it soon."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], host: str = LOOPBACK) -> None:
     """Return once something answers on `port`; raise if `process` ends first or the time is up."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode} before it answered")
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             time.sleep(0.02)
         else:
@@ -43,14 +44,19 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def running(
-    command: Command, *, port: int, log: Path, stop: signal.Signals = signal.SIGTERM
+    command: Command,
+    *,
+    port: int,
+    log: Path,
+    host: str = LOOPBACK,
+    stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the block ends, entered once it answers on `port`; what it prints goes to `log`."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         try:
-            wait_for_port(port, process)
+            wait_for_port(port, process, host)
         except (RuntimeError, TimeoutError) as exc:
             exc.add_note(log.read_text(errors="replace")[-2000:])
             raise
@@ -75,6 +81,7 @@ class Postgres:
 
     port: int
     psql: Path
+    host: str = LOOPBACK
     _numbers: Iterator[int] = field(default_factory=count)
 
     def new_database(self) -> str:
@@ -84,7 +91,7 @@ class Postgres:
         return self.url(name)
 
     def url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres@{self.host}:{self.port}/{database}"
 
     def execute(self, statement: str) -> None:
         """Run one statement as the superuser; CalledProcessError tells when it fails."""
@@ -95,34 +102,49 @@ class Postgres:
 @contextmanager
 def run_postgres() -> Iterator[Postgres]:
     """Run an empty PostgreSQL that trusts whoever reaches its port and would lose data in a power cut."""
-    programs = _postgres_programs()
-    port = free_port()
+    with postgres_data() as data, serve_postgres(data, port=free_port()) as server:
+        yield server
+
+
+@contextmanager
+def postgres_data() -> Iterator[Path]:
+    """A data directory for `serve_postgres`, empty, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="keystead-postgres-") as name:
         folder = Path(name)
-        as_owner = _hand_to_postgres(folder)
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
         data = folder / "data"
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([*as_owner, programs / "initdb", *options, data], check=True, capture_output=True)
-        settings = {
-            "port": port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": folder,
-            "max_connections": 200,
-            "fsync": "off",
-            "full_page_writes": "off",
-        }
-        command: Command = [
-            *as_owner,
-            programs / "postgres",
-            "-D",
-            data,
-            *(f"--{k}={v}" for k, v in settings.items()),
-        ]
-        # On SIGTERM PostgreSQL would wait for its clients to leave; on SIGINT it sends them away.
-        with running(command, port=port, log=folder / "log", stop=signal.SIGINT):
-            server = Postgres(port=port, psql=programs / "psql")
-            _wait_until_it_serves(server)
-            yield server
+        command: Command = [*_as_postgres(), _postgres_programs() / "initdb", *options, data]
+        subprocess.run(command, check=True, capture_output=True)
+        yield data
+
+
+@contextmanager
+def serve_postgres(
+    data: Path, *, port: int, host: str = LOOPBACK, within: Command = (), **settings: str
+) -> Iterator[Postgres]:
+    """Run PostgreSQL on `data` until the block ends, entered once it serves.
+
+    It listens on `host`; `within` stands before the command, such as what enters a network namespace.
+    """
+    given = {
+        "port": port,
+        "listen_addresses": host,
+        "unix_socket_directories": data.parent,
+        "max_connections": 200,
+        "fsync": "off",
+        "full_page_writes": "off",
+        **settings,
+    }
+    options = [f"--{name}={value}" for name, value in given.items()]
+    programs, log = _postgres_programs(), data.parent / "log"
+    command: Command = [*within, *_as_postgres(), programs / "postgres", "-D", data, *options]
+    # On SIGTERM PostgreSQL would wait for its clients to leave; on SIGINT it sends them away.
+    with running(command, port=port, host=host, log=log, stop=signal.SIGINT):
+        server = Postgres(port=port, psql=programs / "psql", host=host)
+        _wait_until_it_serves(server)
+        yield server
 
 
 def _postgres_programs() -> Path:
@@ -136,14 +158,13 @@ def _postgres_programs() -> Path:
     return Path(on_path).resolve().parent
 
 
-def _hand_to_postgres(folder: Path) -> list[str]:
-    """Give `folder` to the user `postgres` if we are root, as whom PostgreSQL refuses to run.
+def _as_postgres() -> list[str]:
+    """What to put before a command if we are root, as whom PostgreSQL refuses to run.
 
-    Returns what to put before a command so that it runs as that user, in the same process.
+    The user `postgres` runs it then, in the same process.
     """
     if os.geteuid() != 0:
         return []
-    shutil.chown(folder, "postgres", "postgres")
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
 
 

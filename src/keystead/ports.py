@@ -3,20 +3,23 @@
 Every method of a table raises `Unavailable` when the store cannot be read or written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.domain.audit import Entry, Subject
-from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId, VersionId
+from keystead.domain.ids import AppId, KeyId, NodeId, OrganizationId, UserId, VersionId
+from keystead.domain.instants import NEVER
 from keystead.domain.keys import Key, KeyType, OwnerKind, Status
-from keystead.domain.tenants import App, CatalogueScope, Member, Organization, User
+from keystead.domain.policy import Rules, Tenant
+from keystead.domain.tenants import App, CatalogueScope, Member, Organization, Role, User
 from keystead.domain.verdict import Known
 
-Clock = Callable[[], datetime]
-"""Now, as aware UTC in whole milliseconds."""
+Clock = Callable[[], int]
+"""Now, in whole milliseconds since 1970."""
 
 Entropy = Callable[[int], bytes]
 """So many bytes from the operating system's source of chance."""
@@ -208,8 +211,11 @@ class Keys(Protocol):
     async def made_by(self, key_ids: Sequence[KeyId]) -> Sequence[Key]:
         """Keys whose `created_by` names one of these keys, revoked ones too; one generation."""
 
-    async def purge_ephemeral(self, ended_before: datetime) -> int:
-        """Delete ephemeral keys that were revoked or expired before the instant; says how many."""
+    async def purge_ephemeral(self, ended_before: datetime, *, limit: int) -> Sequence[Key]:
+        """Delete ephemeral keys that were revoked or expired before the instant, at most `limit`.
+
+        Returns them as they were: whoever purges has to tell the replicas which digests are gone.
+        """
 
 
 class Scopes(Protocol):
@@ -272,6 +278,28 @@ class Facts(Protocol):
     async def insert(self, name: str, value: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node as it reports itself: `applied_epoch` is the newest epoch that its replica has applied."""
+
+    id: NodeId
+    name: str
+    applied_epoch: int
+
+
+class Nodes(Protocol):
+    """The nodes that report to the primary."""
+
+    async def list(self, seen_within: timedelta | None = None) -> Sequence[tuple[Node, datetime]]:
+        """All nodes, by name, with when each was last seen, by the primary's clock.
+
+        `seen_within` leaves out those not seen for longer, likewise.
+        """
+
+    async def upsert(self, node: Node) -> None:
+        """Write the node as seen now, by the primary's clock; its applied epoch never goes back."""
+
+
 class Tables(Protocol):
     """All tables as one transaction sees them."""
 
@@ -295,6 +323,8 @@ class Tables(Protocol):
     def idempotency(self) -> Idempotency: ...
     @property
     def facts(self) -> Facts: ...
+    @property
+    def nodes(self) -> Nodes: ...
 
 
 class Store(Protocol):
@@ -311,21 +341,163 @@ class Store(Protocol):
         """
 
 
-class Index(Protocol):
-    """Finds what a verdict needs by the digest of a token: the seam that a node's replica fills."""
+class Replica(Protocol):
+    """A node's copy of what verdicts rest on: read in memory, without waiting."""
 
-    async def find(self, digest: bytes) -> Known | None:
-        """What is known of the token, dead versions included; None if it was never ours.
+    def find(self, digest: bytes) -> Known | None:
+        """What is known of a token, by its digest, dead versions included; None if it was never ours.
 
-        Of the key's versions it holds the presented one alone: a verdict needs no other.
+        Answers as of the newest epoch that this node has applied. Raises Unavailable when it cannot be read.
         """
+
+    def age_ms(self) -> int:
+        """How long ago, at least, this node proved itself level with the primary; huge if it never did.
+
+        By the clock of the machine's boot, which nobody sets.
+        """
+
+    def applied_epoch(self) -> int:
+        """The newest epoch that this node has applied; 0 at the beginning."""
+
+    async def await_applied(self, epoch: int, within: timedelta) -> bool:
+        """Wait until this node has applied `epoch`; False if it did not in time."""
+
+
+class Point(NamedTuple):
+    """A point in the primary's history: an epoch, with the random mark that tells two histories apart."""
+
+    epoch: int
+    mark: bytes
+
+
+BEGINNING = Point(0, b"")
+"""Before the first change; in every history."""
+
+
+class VersionRow(NamedTuple):
+    """A version as verdicts need it, with its key's state: what `Known` is made from.
+
+    `rules` are the key's rules as they are stored: equal ones are equal, and `Source.read_rules` reads them.
+    """
+
+    digest: bytes
+    key_id: str
+    version_id: str
+    revoked: bool
+    disabled: bool
+    expires_at_ms: int
+    retires_at_ms: int
+    about: bytes
+    rules: tuple[object, ...]
+
+
+class RoleRow(NamedTuple):
+    """A user's role in an organization; None: no longer a member."""
+
+    organization_id: str
+    user_id: str
+    role: Role | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What has changed since a point of the primary's history, as it is at the newest one.
+
+    `passed` are the epochs after the first point, oldest first; empty when nothing has changed. `versions`
+    are all versions of every key that changed; `gone` the digests of tokens whose keys were purged.
+    """
+
+    passed: Sequence[Point]
+    versions: Sequence[VersionRow] = ()
+    tenants: Sequence[Tenant] = ()
+    roles: Sequence[RoleRow] = ()
+    gone: Sequence[bytes] = ()
+
+
+class RefusalKind(StrEnum):
+    """What of a key (the first two), a version or a tenant is refused, and why."""
+
+    REVOKED = "revoked"
+    DISABLED = "disabled"
+    RETIRED = "retired"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a node goes on refusing that its primary, put back to an earlier state, no longer does.
+
+    `id` is the key's, the version's or the tenant's that is refused. Keys and versions also have `key_id` and
+    `digest`, of a token by which the key was known; `retires_at_ms` is when a version retires.
+    """
+
+    kind: RefusalKind
+    id: str
+    key_id: str = ""
+    digest: bytes = b""
+    retires_at_ms: int = NEVER
+
+
+Resubmit = Callable[[Sequence[Refusal]], Awaitable[None]]
+"""Brings refusals to the primary again, leaving those that it has or cannot have. Raises Unavailable."""
+
+
+class Snapshot(Protocol):
+    """The whole primary at one point, in portions, so that no more than one of them is in memory."""
+
+    @property
+    def point(self) -> Point: ...
+
+    @property
+    def expected(self) -> int:
+        """About how many versions there are, for showing progress."""
+
+    def tenants(self) -> AsyncIterator[Sequence[Tenant]]:
+        """All organizations, apps and users, deleted ones too."""
+
+    def roles(self) -> AsyncIterator[Sequence[RoleRow]]: ...
+
+    def versions(self) -> AsyncIterator[Sequence[VersionRow]]:
+        """All versions, in the order of their digests' bytes."""
+
+
+class Source(Protocol):
+    """What the applier of a node reads of the primary. Every method raises Unavailable."""
+
+    async def news(self, after: Point) -> News | None:
+        """All that changed since `after`, in one consistent view.
+
+        None when `after` is not in this primary's history, or when so much changed that starting from a
+        snapshot is cheaper. Unavailable too from a standby: it cannot prove that nothing newer was committed.
+        """
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """One consistent view of everything; not bounded by the time that a statement may take."""
+
+    async def newest_common(self, points: Sequence[Point]) -> Point:
+        """The newest of `points` that is in this primary's history; `BEGINNING` if none is."""
+
+    def read_rules(self, stored: tuple[object, ...]) -> Rules | None:
+        """The rules of a `VersionRow`; None when they hold one that this version does not know."""
+
+    async def report(self, node: Node) -> None:
+        """Tell the primary which epoch the node has applied, and that it was seen just now, by its clock."""
+
+    async def changed(self, within: timedelta) -> None:
+        """Return as soon as the primary may have changed, and after `within` at the latest.
+
+        Notices within that time when the connection to the primary has died without a word.
+        """
+
+    async def close(self) -> None:
+        """Give back what waiting for changes holds."""
 
 
 class Uses(Protocol):
     """Counts accepted attempts on the hot path; a crash may lose what was not flushed."""
 
-    def count(self, known: Known, now: datetime) -> None:
-        """Add one use of the presented version at `now`. Never waits and never fails."""
+    def count(self, known: Known, now_ms: int) -> None:
+        """Add one use of the presented version at `now_ms`. Never waits and never fails."""
 
 
 class UseStore(Protocol):

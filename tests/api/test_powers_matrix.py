@@ -375,13 +375,14 @@ TABLE = [
     *_of_key("POST", tail="/enable"),
     *_of_key("POST", tail="/reveal"),
     *_of_key("DELETE", tail="/versions/{version}"),
-    # The catalogue, verify, metrics, and what a key may do about itself.
+    # The catalogue, verify, metrics, nodes, and what a key may do about itself.
     Row(route="POST /scopes", aim=_a_scope_to_add, stranger=403, root="scopes:*"),
     Row(route="GET /scopes", aim=aims()(_none), roles="oadv", stranger=200, root="scopes:*"),
     Row(route="PATCH /scopes/{name}", aim=aims({"description": "x"})(_scope), stranger=403, root="scopes:*"),
     Row(route="DELETE /scopes/{name}", aim=aims()(_scope), stranger=403, root="scopes:*"),
     Row(route="POST /verify", aim=_token_of_app_key, stranger=403, root="verify"),
     Row(route="GET /metrics", aim=aims()(_none), stranger=403, root="metrics:read"),
+    Row(route="GET /nodes", aim=aims()(_none), stranger=403, root="nodes:read"),
     Row(route="GET /self", aim=aims()(_none), roles="oadv", stranger=200, app_key=200, root="any"),
     Row(
         route="POST /self/rotate",

@@ -9,7 +9,7 @@ from typer.main import get_command
 from keystead.cli.main import app
 
 GROUPS = {
-    "": "serve migrate doctor org app user scope key root-key",
+    "": "serve migrate doctor org app user scope key root-key node",
     "org": "member create list show update suspend resume delete audit",
     "org member": "add list role remove",
     "app": "create list show update suspend resume delete",
@@ -17,6 +17,7 @@ GROUPS = {
     "scope": "create list update delete",
     "key": "create list show update rotate retire disable enable reveal revoke verify lookup",
     "root-key": "create list show rotate revoke",
+    "node": "list",
 }
 
 

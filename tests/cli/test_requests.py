@@ -231,6 +231,7 @@ ROWS = {
     "root-key show": ("root-key show key_1", ("GET", "keys/key_1", None)),
     "root-key rotate": ("root-key rotate key_1 --grace 1h", ("POST", "keys/key_1/rotate", {"grace_s": 3600})),
     "root-key revoke": ("root-key revoke key_1 --yes", ("DELETE", "keys/key_1", None)),
+    "node list": ("node list", ("GET", "nodes", None)),
 }
 
 

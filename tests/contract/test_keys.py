@@ -285,7 +285,12 @@ async def test_only_ephemeral_keys_that_ended_before_the_instant_are_purged(stor
         key(4, expires_at=NOW - DAY),
     )
     async with store.write() as tables:
-        assert await tables.keys.purge_ephemeral(NOW) == 2
+        gone = [
+            *await tables.keys.purge_ephemeral(NOW, limit=1),
+            *await tables.keys.purge_ephemeral(NOW, limit=5),
+        ]
+        assert [one.id for one in gone] == [key_id(1), key_id(2)]
+        assert await tables.keys.purge_ephemeral(NOW, limit=5) == []
         assert await tables.keys.find_digest(digest(1)) is None
         assert await tables.keys.find(key_id(3)) is not None
         assert await tables.keys.find(key_id(4)) is not None

@@ -22,12 +22,12 @@ from keystead.storage.sql.schema import METADATA
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import NOW, key, key_id, populate
 
-COPY_NAME = "keystead-0001-20260301T120000Z.sqlite3.bak"
+COPY_NAME = "keystead-0002-20260301T120000Z.sqlite3.bak"
 
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     with op.batch_alter_table("facts") as facts:
         facts.add_column(sa.Column("note", sa.Text()))
@@ -40,7 +40,16 @@ def upgrade():
 def program(folder: Path, *, more: str = "") -> Path:
     """The migrations of a newer program, with one more revision."""
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+    (folder / "versions" / "0003_next.py").write_text(NEXT.format(more=more))
+    return folder
+
+
+def earlier_program(folder: Path, revision: str) -> Path:
+    """The migrations as they were when `revision` was the newest."""
+    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for script in (folder / "versions").glob("*.py"):
+        if script.name[:4] > revision:
+            script.unlink()
     return folder
 
 
@@ -61,13 +70,18 @@ async def columns_of(engine: AsyncEngine, table: str) -> set[str]:
 
 
 async def test_an_empty_database_is_set_up_once(empty: AsyncEngine) -> None:
-    current = SchemaState(kind=SchemaKind.CURRENT, database="0001", program="0001")
-    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0001")
+    current = SchemaState(kind=SchemaKind.CURRENT, database="0002", program="0002")
+    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0002")
     assert await schema_state(empty) == nothing
     assert await set_up(empty, now=NOW) == nothing
     assert await schema_state(empty) == current
     assert await set_up(empty, now=NOW) == current
     assert await migrate(empty, now=NOW) == current
+
+
+async def tables_of(engine: AsyncEngine) -> set[str]:
+    async with engine.connect() as connection:
+        return await connection.run_sync(lambda sync: set(sa.inspect(sync).get_table_names()))
 
 
 def differences(connection: sa.Connection) -> object:
@@ -134,7 +148,7 @@ async def test_an_older_schema_is_migrated_with_what_it_holds(engine: AsyncEngin
     async with store.write() as tables:
         await tables.keys.insert(key())
     scripts = program(tmp_path / "newer")
-    older = SchemaState(kind=SchemaKind.OLDER, database="0001", program="0002")
+    older = SchemaState(kind=SchemaKind.OLDER, database="0002", program="0003")
     assert await schema_state(engine, scripts=scripts) == older
     assert await migrate(engine, now=NOW, scripts=scripts) == older
     assert (await schema_state(engine, scripts=scripts)).kind is SchemaKind.CURRENT
@@ -145,6 +159,18 @@ async def test_an_older_schema_is_migrated_with_what_it_holds(engine: AsyncEngin
         assert (await connection.exec_driver_sql("SELECT key_id FROM versions")).scalars().all() == [key_id()]
 
 
+async def test_every_schema_that_was_released_becomes_todays(empty: AsyncEngine, tmp_path: Path) -> None:
+    first = earlier_program(tmp_path / "first", "0001")
+    assert (await set_up(empty, now=NOW, scripts=first)).program == "0001"
+    assert "nodes" not in await tables_of(empty)
+    await populate(SqlStore(empty))
+    assert (await migrate(empty, now=NOW)).database == "0001"
+    async with empty.begin() as connection:
+        assert await connection.run_sync(differences) == []
+        names = await connection.exec_driver_sql("SELECT name FROM organizations")
+        assert names.scalars().all() == ["Organization 1"]
+
+
 async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgresql(
     engine: AsyncEngine, primary: str | Path, tmp_path: Path
 ) -> None:
@@ -153,7 +179,7 @@ async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgres
     scripts, data = program(tmp_path / "newer"), tmp_path / "data"
     data.mkdir()
     if isinstance(primary, str):
-        with pytest.raises(Misconfigured, match=r"0001.*0002.*run `keystead migrate` first") as caught:
+        with pytest.raises(Misconfigured, match=r"0002.*0003.*run `keystead migrate` first") as caught:
             await set_up(engine, now=NOW, data=data, scripts=scripts)
         assert caught.value.setting == "KEYSTEAD_DATABASE_URL"
         assert "note" not in await columns_of(engine, "facts")
@@ -191,9 +217,9 @@ async def test_a_migration_that_fails_leaves_all_as_it_was(
 @pytest.mark.parametrize("bring_up", [set_up, migrate], ids=["serve", "migrate"])
 async def test_a_newer_schema_is_refused_naming_both(engine: AsyncEngine, tmp_path: Path, bring_up) -> None:
     await migrate(engine, now=NOW, scripts=program(tmp_path / "newer"))
-    newer = SchemaState(kind=SchemaKind.NEWER, database="0002", program="0001")
+    newer = SchemaState(kind=SchemaKind.NEWER, database="0003", program="0002")
     assert await schema_state(engine) == newer
-    with pytest.raises(Misconfigured, match=r"0002.*0001"):
+    with pytest.raises(Misconfigured, match=r"0003.*0002"):
         await bring_up(engine, now=NOW)
 
 

@@ -352,15 +352,23 @@ def test_no_other_path_is_forward_auth(keystead: Keystead, token: str):
 # When keys cannot be judged
 
 
-def test_without_the_database_nothing_is_accepted(tmp_path, postgres):
+def test_without_the_database_keys_are_judged_until_the_node_is_stale(tmp_path, postgres):
     url = postgres.new_database()
-    with run_keystead(tmp_path, database_url=url) as keystead:
+    with run_keystead(tmp_path, database_url=url, FRESH_FOR="1s", STALE_LIMIT="4s") as keystead:
         token = keystead.key()["token"]
-        assert ask(keystead, token).status_code == 200
+        assert "x-auth-degraded" not in ask(keystead, token).headers
         postgres.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
-        assert problem(ask(keystead, token), 503)["type"] == "unavailable"
+        seen = []
+        while (answer := ask(keystead, token)).status_code == 200:
+            seen.append(answer.headers.get("x-auth-degraded"))
+            assert len(seen) < 200, "the node is never stale"
+            time.sleep(0.05)
+        assert seen == sorted(seen, key=bool)
+        assert set(seen) == {None, "1"}
+        assert problem(answer, 503)["type"] == "stale"
+        assert answer.headers["retry-after"] == "1"
         for_nginx = ask(keystead, token, at="/auth/nginx")
-        assert problem(for_nginx, 403)["type"] == "unavailable"
+        assert problem(for_nginx, 403)["type"] == "stale"
         assert for_nginx.headers["x-auth-status"] == "503"
-        # What needs no look-up needs no database.
-        problem(ask(keystead), 401)
+        assert keystead.verdict(token)["reason"] == "STALE"
+        assert problem(keystead.client.get("/readyz"), 503)["type"] == "stale"

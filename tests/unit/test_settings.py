@@ -386,13 +386,26 @@ def test_a_server_off_loopback_needs_an_https_public_url_or_insecure(host):
     ("environ", "setting"),
     [
         ({"insecure": "1"}, "KEYSTEAD_INSECURE"),
-        ({"public_url": "http://keys.example.com"}, "KEYSTEAD_PUBLIC_URL"),
+        ({"public_url": "http://keys.example.com", "internal_listen": "unix:/x"}, "KEYSTEAD_PUBLIC_URL"),
+        ({"public_url": "https://keys.example.com"}, "KEYSTEAD_INTERNAL_LISTEN"),
+        ({"internal_listen": "10.0.0.5:8421"}, "KEYSTEAD_INTERNAL_LISTEN"),
+        ({"internal_listen": "[2001:db8::5]:8421"}, "KEYSTEAD_INTERNAL_LISTEN"),
         ({"trusted_proxies": "10.0.0.0/15"}, "KEYSTEAD_TRUSTED_PROXIES"),
         ({"trusted_proxies": "::1,2001:db8::/47"}, "KEYSTEAD_TRUSTED_PROXIES"),
         ({"trusted_proxies": "0.0.0.0/0"}, "KEYSTEAD_TRUSTED_PROXIES"),
         ({"root_key": ROOT.reveal()}, "KEYSTEAD_ROOT_KEY"),
     ],
-    ids=["insecure", "http", "wide IPv4", "wide IPv6", "all of IPv4", "root key"],
+    ids=[
+        "insecure",
+        "http",
+        "public alone",
+        "internal IPv4",
+        "internal IPv6",
+        "wide IPv4",
+        "wide IPv6",
+        "all of IPv4",
+        "root key",
+    ],
 )
 def test_what_is_risky_is_said_with_its_fix(environ, setting):
     (risk,) = risky(load(**environ))
@@ -404,9 +417,9 @@ def test_what_is_risky_is_said_with_its_fix(environ, setting):
     "environ",
     [
         {},
-        {"public_url": "https://keys.example.com"},
-        {"public_url": "http://localhost:8420"},
-        {"public_url": "http://[::1]:8420"},
+        {"public_url": "https://keys.example.com", "internal_listen": "127.0.0.1:8421"},
+        {"public_url": "http://localhost:8420", "internal_listen": "[::1]:8421"},
+        {"public_url": "http://[::1]:8420", "internal_listen": "unix:/run/keystead.sock"},
         {"trusted_proxies": "10.0.0.0/16,2001:db8::/48,127.0.0.0/8"},
     ],
 )

@@ -20,11 +20,14 @@ class StrictRequest(Request[Any, Any, Any]):
         """
         decoded = await super().json()
         data = self.route_handler.parsed_data_field
-        if data is None:
-            return decoded
-        try:
-            return msgspec.convert(decoded, data.annotation)
-        except msgspec.ValidationError as error:
-            at = _AT.fullmatch(str(error))
-            message, field = (at[1], at[2]) if at else (str(error), "data")
-            raise ValidationException(extra=[{"key": field, "message": message}]) from None
+        return decoded if data is None else strictly(decoded, data.annotation)
+
+
+def strictly(decoded: object, wanted: Any) -> Any:  # noqa: ANN401 - any type that msgspec knows
+    """What was decoded from JSON, made into what is wanted. Raises ValidationException, naming the field."""
+    try:
+        return msgspec.convert(decoded, wanted)
+    except msgspec.ValidationError as error:
+        at = _AT.fullmatch(str(error))
+        message, field = (at[1], at[2]) if at else (str(error), "data")
+        raise ValidationException(extra=[{"key": field, "message": message}]) from None

@@ -1,8 +1,10 @@
 """The way in to our own API: who asks is judged before anything that was sent is read."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Annotated, Any, cast
 
 from litestar import Request, Response
@@ -10,24 +12,30 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import HeaderParameter, SkipValidation
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.types import HTTPScope
 
-from keystead.api.facts import Headers, caller_address, has_override, only, peer_address
+from keystead.api.facts import TokenPlaces, caller_address, has_override, heard, only, peer
 from keystead.api.metrics import Metrics
 from keystead.api.problems import TooManyCalls, request_id
-from keystead.domain.errors import InvalidInput
+from keystead.api.surface import Surface
+from keystead.domain.errors import InvalidInput, Unavailable
 from keystead.domain.gcra import Refused
 from keystead.domain.networks import Address
-from keystead.domain.powers import Operator, PersonalKey, Principal, RootKey, principal_of
-from keystead.domain.presented import Place, presented_token
+from keystead.domain.powers import Operator, PersonalKey, Power, Principal, RootKey, holds, principal_of
+from keystead.domain.presented import Place
 from keystead.domain.verdict import Attempt, Reason
+from keystead.services.access import require
 from keystead.services.authenticate import KeyRefused, authenticate
 from keystead.services.context import Actor, Context, Once
 from keystead.services.throttle import Throttle
 
 API_ROOT = b"/api/v1"
 METRICS_PATH = b"/metrics"
+READY_PATH = b"/readyz"
+SURFACE = "keystead.surface"
+"""Where the ASGI scope keeps which surface of ours was asked."""
+
 UNCONSTRAINED = "unconstrained"
 """A route's option: reading and revoking oneself, which no constraint blocks."""
 
@@ -35,9 +43,16 @@ QUERY = "query"
 """A route's option: the query parameters it knows; any other is refused."""
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What the API needs to know at its door; `as_operator` lets in who stands at the data directory."""
+    """What the API needs to know at its door; `as_operator` lets in who stands at the data directory.
+
+    `rebuilding` says how many tokens of about how many a rebuild of the replica has written; None: none runs.
+    """
 
     context: Context
     throttle: Throttle
@@ -45,6 +60,7 @@ class Door:
     places: tuple[Place, ...]
     trusted_proxies: tuple[str, ...]
     as_operator: bool = False
+    rebuilding: Callable[[], tuple[int, int] | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +80,27 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     """Guard: judge the calling key and its rate, count its use, then refuse what the query may not hold."""
     door: Door = connection.app.state.door
-    connection.state.actor = await _actor(
-        connection, door, unconstrained=bool(handler.opt.get(UNCONSTRAINED))
-    )
-    _require_known_query(connection, handler.opt.get(QUERY, ()))
+    connection.state.actor = _actor(connection, door, unconstrained=bool(handler.opt.get(UNCONSTRAINED)))
+    require_known_query(connection.query_params.multi_items(), handler.opt.get(QUERY, ()))
+
+
+async def admit_reader(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard: who asks on the internal listener is let in; elsewhere it takes a key with `metrics:read`."""
+    if connection.scope.get(SURFACE) == Surface.INTERNAL:
+        return
+    await admit(connection, handler)
+    require(connection.state.actor.principal, Power.READ_METRICS)
+
+
+def is_reader(connection: Connection) -> bool:
+    """Whether who asks would get past `admit_reader`."""
+    if connection.scope.get(SURFACE) == Surface.INTERNAL:
+        return True
+    try:
+        actor = _actor(connection, connection.app.state.door, unconstrained=False)
+    except (KeyRefused, TooManyCalls, Unavailable, NotFoundException):
+        return False
+    return holds(actor.principal, Power.READ_METRICS)
 
 
 OnceKey = Annotated[
@@ -80,6 +113,17 @@ OnceKey = Annotated[
         max_length=255,
     ),
 ]
+
+
+Wait = Annotated[
+    str | None,
+    QueryParameter(
+        description="Answer once every node has applied the change, or after this long: `1s` to `30s`. The "
+        "answer then has `confirmed` and `lagging`.",
+        schema_extra={"pattern": "^([1-9]|[12][0-9]|30)s?$"},
+    ),
+]
+_WAIT = re.compile(r"([1-9]|[12][0-9]|30)s?")
 
 
 async def answer_options(request: Request[Any, Any, Any]) -> Response[None] | None:
@@ -108,30 +152,52 @@ async def provide_once_desk(request: Request[Any, Any, Any], once_key: OnceKey =
     return replace(desk, actor=replace(desk.actor, once=once))
 
 
-async def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> Actor:
+async def provide_waiting_desk(request: Request[Any, Any, Any], wait: Wait = None) -> Desk:
+    """Dependency: the desk of an admitted request that may wait for all nodes."""
+    return _waiting(await provide_desk(request), wait)
+
+
+async def provide_waiting_once_desk(
+    request: Request[Any, Any, Any], once_key: OnceKey = None, wait: Wait = None
+) -> Desk:
+    """Dependency: the desk of an admitted request that may do both."""
+    return _waiting(await provide_once_desk(request, once_key), wait)
+
+
+def _waiting(desk: Desk, wait: str | None) -> Desk:
+    if wait is None:
+        return desk
+    seconds = _WAIT.fullmatch(wait)
+    if seconds is None:
+        raise InvalidInput("wait", "write how long, from 1s to 30s")
+    return replace(desk, actor=replace(desk.actor, wait=timedelta(seconds=int(seconds[1]))))
+
+
+def _actor(connection: Connection, door: Door, *, unconstrained: bool) -> Actor:
     scope = cast("HTTPScope", connection.scope)
-    headers: Headers = list(scope["headers"])
-    address = caller_address(peer_address(scope["client"]), headers, door.trusted_proxies)
+    values = heard(list(scope["headers"]))
+    host = scope["client"][0] if scope["client"] else None
+    address = caller_address(peer(host, door.trusted_proxies), values, door.trusted_proxies)
     if door.as_operator:
         return Actor(principal=Operator(), request_id=request_id(connection))
     attempt = Attempt(
-        now=door.context.clock(),
+        now_ms=door.context.clock_ms(),
         method=scope["method"],
         path=_own_path(scope),
-        origin=only(headers, b"origin"),
+        origin=only(values, b"origin"),
         address=address,
-        overridden=has_override(headers),
+        overridden=has_override(values),
     )
-    presented = presented_token(headers, door.places)
-    verdict = await authenticate(door.context, presented, attempt, unconstrained=unconstrained)
+    presented = TokenPlaces(door.places).presented(values)
+    verdict = authenticate(door.context, presented, attempt, unconstrained=unconstrained)
     if verdict.known is None or verdict.reason is not None:
         raise KeyRefused(verdict.reason or Reason.UNKNOWN)
     principal = principal_of(verdict.known)
-    _require_rate(door, principal)
-    door.context.uses.count(verdict.known, attempt.now)
+    require_rate(door, principal)
+    door.context.uses.count(verdict.known, attempt.now_ms)
     return Actor(
         principal=principal,
-        version=verdict.known.version,
+        version_id=verdict.known.version_id,
         attempt=attempt,
         unconstrained=unconstrained,
         address=_text(address),
@@ -146,12 +212,13 @@ def _own_path(scope: HTTPScope) -> str:
     end, an escaped `/api/v1`): a key's constraints would be judged on another path than the one served.
     """
     raw = scope["raw_path"]
-    if raw.endswith(b"/") or not raw.startswith((API_ROOT + b"/", METRICS_PATH)):
+    if raw.endswith(b"/") or not raw.startswith((API_ROOT + b"/", METRICS_PATH, READY_PATH)):
         raise NotFoundException
     return raw.removeprefix(API_ROOT).decode("latin-1")
 
 
-def _require_rate(door: Door, principal: Principal) -> None:
+def require_rate(door: Door, principal: Principal) -> None:
+    """Raise TooManyCalls if the principal has called our own API too often; root keys never have."""
     if isinstance(principal, Operator | RootKey):
         return
     # A user is one principal, however many personal keys it has.
@@ -171,9 +238,10 @@ def _rate_headers(throttle: Throttle, refused: Refused) -> dict[str, str]:
     }
 
 
-def _require_known_query(connection: Connection, known: Sequence[str]) -> None:
+def require_known_query(given: Iterable[tuple[str, str]], known: Sequence[str]) -> None:
+    """Raise InvalidInput for a query parameter that is not `known`, or is given twice."""
     seen: set[str] = set()
-    for name, _ in connection.query_params.multi_items():
+    for name, _ in given:
         if name not in known and not ("labels.*" in known and name.startswith("labels.")):
             raise InvalidInput(name, "is not a query parameter here; leave it out")
         if name in seen:

@@ -10,6 +10,7 @@ import msgspec
 from keystead.api.routes.keys import Lookup
 from keystead.api.routes.verify import KeyFacts, TenantFacts, VerifyAnswer, VerifyRequest
 from keystead.api.wire import (
+    AppliedView,
     AppView,
     CeilingView,
     ConstraintView,
@@ -18,6 +19,7 @@ from keystead.api.wire import (
     MembershipView,
     MemberView,
     MeView,
+    NodeView,
     OrganizationView,
     OwnerView,
     Ref,
@@ -142,6 +144,14 @@ _MEMBER = MemberView(
     created_at=_AT,
 )
 _SCOPE = ScopeView(name="jobs:read", description="Read jobs.", customer_grantable=True, created_at=_AT)
+_NODE = NodeView(
+    id=example_id(IdKind.NODE),
+    name="frankfurt-1",
+    applied_epoch=_EPOCH,
+    lag=0,
+    seen_at=_AT,
+    this_node=True,
+)
 _ENTRY = EntryView(
     id=example_id(IdKind.AUDIT),
     at=_AT,
@@ -186,6 +196,7 @@ _ANSWERS = (
     ),
     _MEMBER,
     _SCOPE,
+    _NODE,
     _ENTRY,
     _VERDICT,
 )
@@ -256,7 +267,12 @@ _ANSWERS_OF: Mapping[str, msgspec.Struct] = {
     "remove_member": _changed(_MEMBER, epoch=_EPOCH),
     "retire_version": _CHANGED_KEY,
     "reveal_key": _REVEALED_KEY,
-    "revoke_key": _changed(_REVOKED_KEY, revoked_reason=RevokedReason.SUPERSEDED),
+    "revoke_key": _changed(
+        _REVOKED_KEY,
+        revoked_reason=RevokedReason.SUPERSEDED,
+        confirmed=[AppliedView(id=_NODE.id, name=_NODE.name, applied_epoch=_EPOCH)],
+        lagging=[],
+    ),
     "revoke_self": _changed(_REVOKED_KEY, revoked_reason=RevokedReason.COMPROMISED),
     "rotate_key": _ROTATED_KEY,
     "rotate_self": _ROTATED_KEY,

@@ -6,21 +6,26 @@ our own address, which the proxy's configuration writes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from keystead.api.answer import Answer, problem_answer
-from keystead.api.facts import Headers, forwarded_address, has_override, only
+from keystead.api.answer import Answer, Template, header_lines, last_lines, problem_answer, template
+from keystead.api.by_policy import ByPolicy
+from keystead.api.facts import Heard, TokenPlaces, address_of, forwarded_address, has_override, heard, only
+from keystead.api.head import Head
 from keystead.api.metrics import Metrics
 from keystead.api.problem import FieldProblem, Problem, unavailable_problem
 from keystead.api.refusals import challenges, refusal_problem
 from keystead.domain.demands import make_demands
 from keystead.domain.errors import InvalidInput, Unavailable
-from keystead.domain.keys import Key, OwnerKind
-from keystead.domain.networks import Address, parse_address
-from keystead.domain.presented import Place, presented_token
-from keystead.domain.verdict import Attempt, Demands, Known, Reason
+from keystead.domain.keys import OwnerKind
+from keystead.domain.networks import Address
+from keystead.domain.policy import Policy, Rules
+from keystead.domain.presented import Place
+from keystead.domain.verdict import Attempt, Demands, Reason
 from keystead.services.context import Context
 from keystead.services.verify import verify
 
@@ -37,7 +42,14 @@ IDENTITY_HEADERS = (
     "X-Key-Environment",
 )
 
+DEGRADED_HEADER = "X-Auth-Degraded"
+"""On an answer, as `1`: this node has not proved itself level with the database for a while."""
+
 _DEMANDS = frozenset({"scopes", "environment", "type", "owner", "cost", "preflight"})
+_DEGRADED = header_lines([(DEGRADED_HEADER, "1")])
+_RETRY = ("Retry-After", "1")
+_KEY_ID = f"{IDENTITY_HEADERS[0].lower()}: "
+_ROUTES_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +61,13 @@ class Profile:
 
     method: bytes
     path: bytes
-    address: Callable[[Headers, tuple[str, ...]], Address | None]
+    address: Callable[[Heard, tuple[str, ...]], Address | None]
     statuses: frozenset[int] | None = None
 
 
-def _real_ip(headers: Headers, _trusted: tuple[str, ...]) -> Address | None:
-    value = only(headers, b"x-real-ip")
-    return None if value is None else parse_address(value)
+def _real_ip(values: Heard, _trusted: tuple[str, ...]) -> Address | None:
+    value = only(values, b"x-real-ip")
+    return None if value is None else address_of(value)
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -70,42 +82,93 @@ PROFILES: Mapping[str, Profile] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route(NamedTuple):
+    """What a forward-auth address asks of a key, with the refusal that tells of it."""
+
+    demands: Demands
+    lets_preflights: bool
+    scope_missing: Template
+
+
 class ForwardAuth:
-    """Answers forward-auth requests of trusted proxies."""
+    """Answers what trusted proxies ask in one profile; nothing in it waits."""
 
-    context: Context
-    metrics: Metrics
-    places: tuple[Place, ...]
-    trusted_proxies: tuple[str, ...]
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        context: Context,
+        metrics: Metrics,
+        places: tuple[Place, ...],
+        trusted_proxies: tuple[str, ...],
+    ) -> None:
+        self._profile = profile
+        self._context = context
+        self._token_places = TokenPlaces(places)
+        self._age_ms = context.replica.age_ms
+        self._metrics = metrics
+        self._places = places
+        self._trusted_proxies = trusted_proxies
+        self._refusals = {reason: self._refusal(reason) for reason in Reason}
+        self._route = lru_cache(_ROUTES_KEPT)(self._read_route)
+        self._identity = ByPolicy(_identity_lines)
 
-    async def answer(self, profile: Profile, headers: Headers, query: bytes, request_id: str) -> Answer:
+    def answer(self, head: Head, request_id: str) -> Answer:
         """Judge the request that a trusted proxy holds; 503 when keys cannot be read."""
         try:
-            demands, preflight = _demands(query)
+            route = self._route(head.query)
         except InvalidInput as error:
-            return _refusal(profile, _misconfigured(error, request_id))
-        presented = presented_token(headers, self.places)
-        method = only(headers, profile.method)
-        if preflight and presented is Reason.MISSING and _is_preflight(method, headers):
-            return _accepted(None)
+            return self._problem(_misconfigured(error, request_id))
+        context, profile, values = self._context, self._profile, heard(head.headers)
+        method = only(values, profile.method)
+        presented = self._token_places.presented(values)
+        if presented is Reason.MISSING and route.lets_preflights and _is_preflight(method, values):
+            return Answer(200, f"{_NOBODY}{last_lines(request_id)}".encode())
         attempt = Attempt(
-            now=self.context.clock(),
-            method=method,
-            path=only(headers, profile.path),
-            origin=only(headers, b"origin"),
-            address=profile.address(headers, self.trusted_proxies),
-            overridden=has_override(headers),
+            context.clock_ms(),
+            method,
+            only(values, profile.path),
+            only(values, b"origin"),
+            profile.address(values, self._trusted_proxies),
+            has_override(values),
         )
         try:
-            verdict = await verify(self.context, presented, attempt, demands)
+            verdict = verify(context, presented, attempt, route.demands)
         except Unavailable as error:
-            return _refusal(profile, unavailable_problem(str(error), request_id))
-        self.metrics.count_verdict(verdict.reason)
-        if verdict.reason is None:
-            return _accepted(verdict.known)
-        asked = challenges(verdict.reason, self.places, demands.scopes)
-        return _refusal(profile, refusal_problem(verdict.reason, request_id), asked)
+            return self._problem(unavailable_problem(str(error), request_id), [_RETRY])
+        reason, known = verdict.reason, verdict.known
+        self._metrics.count_verdict(reason)
+        degraded = _DEGRADED if self._age_ms() >= context.freshness.fresh_for_ms else ""
+        if known is not None and reason is None:
+            lines = (
+                f"{_KEY_ID}{known.key_id}\r\n{self._identity(known.policy)}{degraded}{last_lines(request_id)}"
+            )
+            return Answer(200, lines.encode())
+        if reason is Reason.SCOPE_MISSING:
+            return route.scope_missing.filled(request_id, degraded)
+        return self._refusals[reason or Reason.UNKNOWN].filled(request_id, degraded)
+
+    def _read_route(self, query: bytes) -> _Route:
+        demands, preflight = _demands(query)
+        return _Route(demands, preflight, self._refusal(Reason.SCOPE_MISSING, demands.scopes))
+
+    def _refusal(self, reason: Reason, scopes: Sequence[str] = ()) -> Template:
+        asked = [("WWW-Authenticate", it) for it in challenges(reason, self._places, scopes)]
+        retry = [_RETRY] if reason is Reason.STALE else []
+        return template(*self._understood(refusal_problem(reason, ""), [*asked, *retry]))
+
+    def _problem(self, problem: Problem, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+        return problem_answer(*self._understood(problem, headers))
+
+    def _understood(
+        self, problem: Problem, headers: Sequence[tuple[str, str]]
+    ) -> tuple[Problem, Sequence[tuple[str, str]]]:
+        """A refusal in a status that the proxy understands; the true one goes along in a header."""
+        statuses = self._profile.statuses
+        if statuses is None or problem.status in statuses:
+            return problem, headers
+        told = msgspec.structs.replace(problem, status=403)
+        return told, [*headers, ("X-Auth-Status", str(problem.status))]
 
 
 def _demands(query: bytes) -> tuple[Demands, bool]:
@@ -133,44 +196,36 @@ def _demands(query: bytes) -> tuple[Demands, bool]:
     return make_demands(scopes=wanted, cost=int(cost), **given), preflight == "allow"
 
 
-def _is_preflight(method: str | None, headers: Headers) -> bool:
+def _is_preflight(method: str | None, values: Heard) -> bool:
     """A CORS preflight (Fetch standard): OPTIONS with Origin and Access-Control-Request-Method."""
-    asked = only(headers, b"access-control-request-method")
-    return method == "OPTIONS" and only(headers, b"origin") is not None and asked is not None
+    asked = only(values, b"access-control-request-method")
+    return method == "OPTIONS" and only(values, b"origin") is not None and asked is not None
 
 
-def _accepted(known: Known | None) -> Answer:
-    """All the identity headers, `-` in each where there is no key; a proxy that caches must not keep them."""
-    values = (NONE,) * len(IDENTITY_HEADERS) if known is None else _identity_values(known)
-    identity = zip(IDENTITY_HEADERS, values, strict=True)
-    return Answer(status=200, headers=(*identity, ("Cache-Control", "no-store")))
+def _lines(values: Sequence[str], names: Sequence[str]) -> str:
+    """Identity headers; a proxy that caches must not keep them."""
+    return header_lines([*zip(names, values, strict=True), ("Cache-Control", "no-store")])
 
 
-def _identity_values(known: Known) -> tuple[str, ...]:
-    key = known.key
-    external_id = known.organization.external_id if known.organization else None
-    return (
-        key.id,
-        _owner(key),
-        key.type,
-        key.organization_id or NONE,
-        external_id or NONE,
-        " ".join(key.scopes) or NONE,
-        key.environment,
+def _identity_lines(policy: Policy) -> str:
+    """All the identity headers but the key's id, `-` in each where there is nothing to say."""
+    rules, organization = policy.rules, policy.organization
+    values = (
+        _owner(rules),
+        rules.type,
+        rules.organization_id or NONE,
+        (organization.external_id if organization else None) or NONE,
+        " ".join(rules.scopes) or NONE,
+        rules.environment,
     )
+    return _lines(values, IDENTITY_HEADERS[1:])
 
 
-def _owner(key: Key) -> str:
-    return NONE if key.owner.kind is OwnerKind.INSTANCE else f"{key.owner.kind}:{key.owner.id}"
+_NOBODY = _lines([NONE] * len(IDENTITY_HEADERS), IDENTITY_HEADERS)
 
 
-def _refusal(profile: Profile, problem: Problem, asked: Sequence[str] = ()) -> Answer:
-    """A refusal in a status that the proxy understands; the true one goes along in a header."""
-    headers = [("WWW-Authenticate", challenge) for challenge in asked]
-    if profile.statuses is not None and problem.status not in profile.statuses:
-        headers.append(("X-Auth-Status", str(problem.status)))
-        problem = msgspec.structs.replace(problem, status=403)
-    return problem_answer(problem, headers)
+def _owner(rules: Rules) -> str:
+    return NONE if rules.owner.kind is OwnerKind.INSTANCE else f"{rules.owner.kind}:{rules.owner.id}"
 
 
 def _misconfigured(error: InvalidInput, request_id: str) -> Problem:

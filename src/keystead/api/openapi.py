@@ -179,6 +179,8 @@ def _answer(status: str, raw: Json, operation_id: str, name: str) -> Json:
 
 def _answer_text(status: str, name: str, operation_id: str) -> str:
     thing = _WORD.sub(" ", name).lower()
+    if operation_id == "list_nodes":
+        return "All nodes, by name."
     if name.endswith("List"):
         return "A page of the list, newest first."
     if status == "201":

@@ -24,6 +24,9 @@ a **personal key** acts as its user, an app's **secret key** opens only `self`; 
 those that an operation lists, any may answer 500 `internal-error`, and a path answers other methods with 405
 `method-not-allowed`. Every answer carries `X-Request-Id`.
 
+**Changes** that can change a verdict have an `epoch`, which every node applies in turn. With `wait=2s` one is
+answered once all nodes have, or 2 seconds later, naming those that lag.
+
 **Lists** come in pages, newest first: pass `next_cursor` on as `cursor` until it is null.
 
 **Safe to repeat**: a POST with an `Idempotency-Key` is done once within 24 hours. **Safe to change**: a PATCH
@@ -50,6 +53,7 @@ TAGS: Sequence[Json] = [
         "description": "The catalogue: the permissions of the provider's API that keys may carry.",
     },
     {"name": "Verify", "description": "May this key do this, here, now?"},
+    {"name": "Nodes", "description": "The machines that verify keys, and how far each has applied changes."},
     {"name": "Self", "description": "What the key that asks may know and do about itself."},
     {
         "name": "Forward-auth",

@@ -1,9 +1,9 @@
 """Every error as `application/problem+json` (RFC 9457), with a stable type and a request id."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from litestar import Request, Response
@@ -21,6 +21,8 @@ from keystead.domain.errors import (
     Stale,
     Unavailable,
 )
+from keystead.domain.presented import Place
+from keystead.domain.verdict import Reason
 from keystead.logs import mask_tokens
 from keystead.services.authenticate import KeyRefused
 
@@ -35,6 +37,9 @@ _STATUS: dict[type[KeysteadError], int] = {
     Stale: 412,
     Unavailable: 503,
 }
+RETRY = {"Retry-After": "1"}
+"""Goes with a 503."""
+
 _LOG = structlog.get_logger()
 
 
@@ -42,6 +47,12 @@ class SlowBody(HTTPException):
     """The body did not arrive in time."""
 
     status_code = 408
+
+
+class LargeBody(HTTPException):
+    """The body is larger than any of ours."""
+
+    status_code = 413
 
 
 class TooManyCalls(Exception):
@@ -52,12 +63,56 @@ class TooManyCalls(Exception):
         self.headers = headers
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
-    """A problem as a response; its status is the problem's."""
+class Told(NamedTuple):
+    """What is answered to an error."""
+
+    problem: Problem
+    headers: Mapping[str, str] | None = None
+
+
+def told(error: Exception, request_id: str, places: Collection[Place]) -> Told:  # noqa: PLR0911 - a table
+    """Any error as a problem, for every way in; a fault of ours is logged here."""
+    match error:
+        case KeyRefused():
+            return _refused(error.reason, request_id, places)
+        case KeysteadError():
+            return _keystead_error(error, request_id)
+        case TooManyCalls():
+            detail = "Too many calls. Wait as long as Retry-After says, then go on more slowly."
+            return Told(_problem(request_id, 429, "rate-limited", detail), error.headers)
+        case ValidationException():
+            return _invalid(error, request_id)
+        case HTTPException():
+            return _framework_error(error, request_id)
+        case UnicodeDecodeError():
+            return Told(_problem(request_id, 400, "bad-request", "The body is not JSON in UTF-8."))
+        case RecursionError():
+            return Told(_problem(request_id, 400, "bad-request", "The body nests too deeply."))
+        case _:
+            _LOG.error("request failed", exc_info=error)
+            return Told(internal_problem(request_id))
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Whatever was raised while a request was answered, as a problem."""
+    problem, headers = told(error, request_id(request), request.app.state.door.places)
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def on_keystead_error(request: Request[Any, Any, Any], error: KeysteadError) -> Response[Problem]:
+def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The id of this request."""
+    return str(connection.scope.get(REQUEST_ID, "-"))
+
+
+def _refused(reason: Reason, request_id: str, places: Collection[Place]) -> Told:
+    """The caller's key was refused: the reason's own problem, with a challenge."""
+    headers = dict(RETRY) if reason is Reason.STALE else {}
+    if challenge := ", ".join(challenges(reason, places)):
+        headers["WWW-Authenticate"] = challenge
+    return Told(refusal_problem(reason, request_id), headers)
+
+
+def _keystead_error(error: KeysteadError, request_id: str) -> Told:
     """What a service raised, as the table of STATUS says."""
     status = _STATUS.get(type(error), 500)
     errors = (
@@ -65,64 +120,32 @@ def on_keystead_error(request: Request[Any, Any, Any], error: KeysteadError) -> 
     )
     headers = None
     if isinstance(error, Unavailable):
-        headers = {"Retry-After": "1"}
+        status, headers = 503, RETRY
         _LOG.error("unavailable", dependency=error.dependency, cause=str(error.__cause__))
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.error("request failed", exc_info=error)
-    return problem_response(_problem(request, status, error.code, str(error), errors), headers)
+    return Told(_problem(request_id, status, error.code, str(error), errors), headers)
 
 
-def on_refused_call(request: Request[Any, Any, Any], error: KeyRefused) -> Response[Problem]:
-    """The caller's key was refused: the reason's own problem, with a challenge."""
-    problem = refusal_problem(error.reason, request_id(request))
-    challenge = ", ".join(challenges(error.reason, request.app.state.door.places))
-    return problem_response(problem, {"WWW-Authenticate": challenge} if challenge else None)
-
-
-def on_too_many_calls(request: Request[Any, Any, Any], error: TooManyCalls) -> Response[Problem]:
-    """The caller is over the management rate."""
-    detail = "Too many calls. Wait as long as Retry-After says, then go on more slowly."
-    return problem_response(_problem(request, 429, "rate-limited", detail), error.headers)
-
-
-def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+def _invalid(error: ValidationException, request_id: str) -> Told:
     """What was sent has the wrong shape: 422, naming each field."""
     extra = error.extra if isinstance(error.extra, list) else []
     errors = [_field_problem(item) for item in extra]
     detail = "; ".join(f"{it.field}: {it.problem}" for it in errors) or str(error.detail)
-    return problem_response(_problem(request, 422, "invalid-input", detail, errors))
+    return Told(_problem(request_id, 422, "invalid-input", detail, errors))
 
 
-def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+def _framework_error(error: HTTPException, request_id: str) -> Told:
     """What the framework refused by itself: no such route, wrong method, too large, broken JSON."""
     status = error.status_code
     if status == HTTPStatus.NOT_FOUND:
-        return problem_response(missing_problem(request_id(request)))
+        return Told(missing_problem(request_id))
     slug, detail = _FRAMEWORK.get(
         status, (HTTPStatus(status).phrase.lower().replace(" ", "-"), str(error.detail))
     )
     if isinstance(error.__cause__, SerializationException):
         detail = f"The body is not JSON: {error.detail}."
-    return problem_response(_problem(request, status, slug, detail), error.headers)
-
-
-def on_unreadable_body(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """JSON in broken UTF-8, or nested beyond reason."""
-    detail = (
-        "The body is not JSON in UTF-8." if isinstance(error, UnicodeError) else "The body nests too deeply."
-    )
-    return problem_response(_problem(request, 400, "bad-request", detail))
-
-
-def on_any_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """A fault of ours: the log has it, the answer only the request id to find it by."""
-    _LOG.error("request failed", exc_info=error)
-    return problem_response(internal_problem(request_id(request)))
-
-
-def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The id of this request."""
-    return str(connection.scope.get(REQUEST_ID, "-"))
+    return Told(_problem(request_id, status, slug, detail), error.headers)
 
 
 _FRAMEWORK = {
@@ -149,7 +172,7 @@ TITLES = {
 
 
 def _problem(
-    request: Request[Any, Any, Any], status: int, slug: str, detail: str, errors: Sequence[FieldProblem] = ()
+    request_id: str, status: int, slug: str, detail: str, errors: Sequence[FieldProblem] = ()
 ) -> Problem:
     return Problem(
         type=slug,
@@ -157,7 +180,7 @@ def _problem(
         status=status,
         # What was sent may be repeated here, and people put tokens in wrong places.
         detail=mask_tokens(detail),
-        request_id=request_id(request),
+        request_id=request_id,
         errors=[FieldProblem(field=mask_tokens(it.field), problem=mask_tokens(it.problem)) for it in errors],
     )
 

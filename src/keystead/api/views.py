@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from keystead.api.wire import (
+    AppliedView,
     AppView,
     CeilingView,
     ConstraintView,
@@ -15,6 +17,7 @@ from keystead.api.wire import (
     MembershipView,
     MemberView,
     MeView,
+    NodeView,
     OrganizationView,
     OwnerView,
     Ref,
@@ -41,18 +44,21 @@ from keystead.domain.tenants import (
     User,
 )
 from keystead.domain.tokens import Token
+from keystead.ports import Node
+from keystead.services.mutation import Changed
+from keystead.services.nodes import Listed
 
 
 def view_key(  # noqa: PLR0913 - each is a field of the answer
     key: Key,
     now: datetime,
+    changed: Changed[Any] | None = None,
     *,
     token: Token | None = None,
-    epoch: int | None = None,
     notice: str | None = None,
     descendants: Sequence[str] | None = None,
 ) -> KeyView:
-    """A key; `token` only where it was just made, or a public one is revealed."""
+    """A key, and what became of the change if one was made; `token` where it was made or is revealed."""
     return KeyView(
         id=key.id,
         name=key.name,
@@ -82,11 +88,11 @@ def view_key(  # noqa: PLR0913 - each is a field of the answer
         token=UNSET if token is None else token.reveal(),
         notice=UNSET if notice is None else notice,
         descendants=UNSET if descendants is None else list(descendants),
-        epoch=_epoch(epoch),
+        **_change(changed),
     )
 
 
-def view_organization(it: Organization, epoch: int | None = None) -> OrganizationView:
+def view_organization(it: Organization, changed: Changed[Any] | None = None) -> OrganizationView:
     """An organization."""
     return OrganizationView(
         id=it.id,
@@ -99,11 +105,11 @@ def view_organization(it: Organization, epoch: int | None = None) -> Organizatio
         metadata=dict(it.metadata),
         created_at=it.created_at,
         deleted_at=it.deleted_at,
-        epoch=_epoch(epoch),
+        **_change(changed),
     )
 
 
-def view_app(it: App, epoch: int | None = None) -> AppView:
+def view_app(it: App, changed: Changed[Any] | None = None) -> AppView:
     """An app."""
     return AppView(
         id=it.id,
@@ -121,11 +127,11 @@ def view_app(it: App, epoch: int | None = None) -> AppView:
         metadata=dict(it.metadata),
         created_at=it.created_at,
         deleted_at=it.deleted_at,
-        epoch=_epoch(epoch),
+        **_change(changed),
     )
 
 
-def view_user(it: User, epoch: int | None = None) -> UserView:
+def view_user(it: User, changed: Changed[Any] | None = None) -> UserView:
     """A user."""
     return UserView(
         id=it.id,
@@ -136,7 +142,7 @@ def view_user(it: User, epoch: int | None = None) -> UserView:
         disabled_by=_suspender(it.suspension),
         metadata=dict(it.metadata),
         created_at=it.created_at,
-        epoch=_epoch(epoch),
+        **_change(changed),
     )
 
 
@@ -148,7 +154,7 @@ def view_me(it: User, members: Sequence[Member]) -> MeView:
     )
 
 
-def view_member(membership: tuple[Member, User], epoch: int | None = None) -> MemberView:
+def view_member(membership: tuple[Member, User], changed: Changed[Any] | None = None) -> MemberView:
     """A member with its user's name and e-mail."""
     member, user = membership
     return MemberView(
@@ -158,7 +164,7 @@ def view_member(membership: tuple[Member, User], epoch: int | None = None) -> Me
         name=user.name,
         role=member.role,
         created_at=member.created_at,
-        epoch=_epoch(epoch),
+        **_change(changed),
     )
 
 
@@ -169,6 +175,19 @@ def view_scope(it: CatalogueScope) -> ScopeView:
         description=it.description,
         customer_grantable=it.customer_grantable,
         created_at=it.created_at,
+    )
+
+
+def view_node(it: Listed) -> NodeView:
+    """A node."""
+    node = it.node
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        applied_epoch=node.applied_epoch,
+        lag=it.lag,
+        seen_at=it.seen_at,
+        this_node=it.own,
     )
 
 
@@ -221,8 +240,20 @@ def _suspender(suspension: Suspension | None) -> Ref | None:
     return None if suspension is None else _ref(suspension.by)
 
 
-def _epoch(epoch: int | None) -> int | UnsetType:
-    return UNSET if epoch is None else epoch
+def _change(changed: Changed[Any] | None) -> dict[str, Any]:
+    """The fields of `ChangeView`: of a change its epoch, and who has applied it if that was waited for."""
+    if changed is None:
+        return {}
+    epoch, nodes = changed.epoch, changed.acknowledgement
+    return {
+        "epoch": UNSET if epoch is None else epoch,
+        "confirmed": UNSET if nodes is None else [_node(it) for it in nodes.confirmed],
+        "lagging": UNSET if nodes is None else [_node(it) for it in nodes.lagging],
+    }
+
+
+def _node(it: Node) -> AppliedView:
+    return AppliedView(id=it.id, name=it.name, applied_epoch=it.applied_epoch)
 
 
 def _optional(items: Mapping[str, object] | None) -> dict[str, object] | None:

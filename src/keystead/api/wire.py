@@ -36,6 +36,28 @@ class View(msgspec.Struct, kw_only=True):
     """What an answer holds."""
 
 
+class AppliedView(View):
+    """A node, as far as it has applied epochs."""
+
+    id: str
+    name: str
+    applied_epoch: int
+
+
+class ChangeView(View, kw_only=True):
+    """What the answer to a change says besides; these fields come last."""
+
+    epoch: Epoch = UNSET
+    confirmed: Annotated[
+        list[AppliedView] | UnsetType,
+        Meta(description="Nodes that have applied it: when `wait` was asked."),
+    ] = UNSET
+    lagging: Annotated[
+        list[AppliedView] | UnsetType,
+        Meta(description="Nodes that had not applied it when the waiting ended."),
+    ] = UNSET
+
+
 class Ref(View):
     """Who did something."""
 
@@ -70,7 +92,7 @@ class VersionView(View):
     use_count: int
 
 
-class KeyView(View):
+class KeyView(ChangeView):
     """A key, wherever it appears."""
 
     id: str
@@ -103,7 +125,6 @@ class KeyView(View):
     descendants: Annotated[
         list[str] | UnsetType, Meta(description="Keys revoked with it, when `descendants=true` was asked.")
     ] = UNSET
-    epoch: Epoch = UNSET
 
 
 class CeilingView(View):
@@ -114,7 +135,7 @@ class CeilingView(View):
     public_methods: list[str]
 
 
-class OrganizationView(View):
+class OrganizationView(ChangeView):
     """An organization."""
 
     id: str
@@ -127,10 +148,9 @@ class OrganizationView(View):
     metadata: dict[str, object]
     created_at: Instant
     deleted_at: Instant | None
-    epoch: Epoch = UNSET
 
 
-class AppView(View):
+class AppView(ChangeView):
     """An app."""
 
     id: str
@@ -148,10 +168,9 @@ class AppView(View):
     metadata: dict[str, object]
     created_at: Instant
     deleted_at: Instant | None
-    epoch: Epoch = UNSET
 
 
-class UserView(View):
+class UserView(ChangeView):
     """A user."""
 
     id: str
@@ -162,7 +181,6 @@ class UserView(View):
     disabled_by: Ref | None
     metadata: dict[str, object]
     created_at: Instant
-    epoch: Epoch = UNSET
 
 
 class MembershipView(View):
@@ -178,7 +196,7 @@ class MeView(UserView, kw_only=True):
     memberships: list[MembershipView]
 
 
-class MemberView(View):
+class MemberView(ChangeView):
     """A user in an organization."""
 
     organization_id: str
@@ -187,7 +205,6 @@ class MemberView(View):
     name: str
     role: Role
     created_at: Instant
-    epoch: Epoch = UNSET
 
 
 class ScopeView(View):
@@ -197,6 +214,17 @@ class ScopeView(View):
     description: str
     customer_grantable: bool
     created_at: Instant
+
+
+class NodeView(View):
+    """A node: how many epochs it is behind (`lag`), and whether it is the one that answers."""
+
+    id: str
+    name: str
+    applied_epoch: int
+    lag: int
+    seen_at: Instant
+    this_node: bool
 
 
 class SubjectView(View):

@@ -28,7 +28,7 @@ SelfRotation = Annotated[
 ]
 
 
-@command(group, "create")
+@command(group, "create", waits=True)
 async def create(
     call: Call,
     *,
@@ -80,7 +80,7 @@ async def show(call: Call, app: o.AppId) -> None:
     call.show(APP, await call.ask("GET", f"apps/{app}"))
 
 
-@command(group, "update")
+@command(group, "update", waits=True)
 async def update(
     call: Call,
     app: o.AppId,
@@ -111,19 +111,19 @@ async def update(
     call.show(APP, await call.ask("PATCH", f"apps/{app}", body))
 
 
-@command(group, "suspend")
+@command(group, "suspend", waits=True)
 async def suspend(call: Call, app: o.AppId) -> None:
     """Refuse every key of an app at once, until it is resumed."""
     call.show(APP, await call.ask("PATCH", f"apps/{app}", {"disabled": True}))
 
 
-@command(group, "resume")
+@command(group, "resume", waits=True)
 async def resume(call: Call, app: o.AppId) -> None:
     """End a suspension; the keys work again as before."""
     call.show(APP, await call.ask("PATCH", f"apps/{app}", {"disabled": False}))
 
 
-@command(group, "delete")
+@command(group, "delete", waits=True)
 async def delete(call: Call, app: o.AppId, *, yes: o.Yes = False) -> None:
     """Delete an app and revoke its keys."""
     confirm(f"Delete {app}, and revoke all its keys for good?", yes=yes)

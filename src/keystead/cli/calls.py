@@ -4,6 +4,8 @@ import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import typer
+
 from keystead.cli.exits import ExitCode, Failure, Json, code_of_status
 from keystead.cli.printing import (
     View,
@@ -29,18 +31,26 @@ _PUBLIC = "A public token may be published. To see it again: keystead {noun} rev
 class Call:
     """The connection that a command works with, and where its answer goes."""
 
-    def __init__(self, client: "httpx.AsyncClient", *, as_json: bool, quiet: bool = False) -> None:
+    def __init__(
+        self, client: "httpx.AsyncClient", *, as_json: bool, quiet: bool = False, wait: str | None = None
+    ) -> None:
         self._client = client
         self._as_json = as_json
         self._quiet = quiet
+        self._wait = wait
+        self._lagging: list[Json] = []
 
     async def ask(
         self, method: str, path: str, body: Json | None = None, query: Json | None = None
     ) -> dict[str, object]:
-        """The answer to a request below `/api/v1/`, empty if it has no body. Raises Failure for an error."""
+        """The answer to a request below `/api/v1/`, empty if it has no body. Raises Failure for an error.
+
+        With `--wait` it is answered when every node has applied the change, or the time is over.
+        """
         import httpx  # noqa: PLC0415 - takes long to import, and is loaded by now
 
-        params = {name: str(value) for name, value in (query or {}).items()}
+        asked = dict(query or {}) | ({} if self._wait is None else {"wait": self._wait})
+        params = {name: str(value) for name, value in asked.items()}
         try:
             response = await self._client.request(method, f"/api/v1/{path}", json=body, params=params)
         except httpx.TimeoutException:
@@ -50,8 +60,19 @@ class Call:
             words = str(error) if isinstance(error, httpx.ConnectError) else type(error).__name__
             raise Failure(ExitCode.UNAVAILABLE, f"the connection to the server failed: {words}") from None
         if response.is_success:
-            return _answer(response)
+            answer = _answer(response)
+            self._lagging = objects(answer.get("lagging"))
+            return answer
         raise _refusal(response)
+
+    def require_confirmed(self) -> None:
+        """Return unless a node lagged when `--wait` ended; else name it to people, and end with a code."""
+        if not self._lagging:
+            return
+        if not self._as_json:
+            names = ", ".join(f"{it.get('name')} ({it.get('id')})" for it in self._lagging)
+            print_line(f"done, but not yet applied by: {clean(names)}", err=True)
+        raise typer.Exit(ExitCode.LAGGING)
 
     def show(self, view: View, answer: Json) -> None:
         """Print one thing."""

@@ -89,6 +89,7 @@ async def examine(settings: Settings, probes: Probes) -> list[Finding]:
         *stored,
         check_public_url(settings),
         await check_tls(settings.public_url, probes.clock()),
+        check_internal_listen(settings),
         check_trusted_proxies(settings),
         check_insecure(settings),
         check_root_key(settings),
@@ -297,6 +298,16 @@ def check_trusted_proxies(settings: Settings) -> Finding:
         return _ok(name, f"Believed: {', '.join(settings.trusted_proxies)}.")
     anyone = any(ip_network(network).prefixlen == 0 for network in settings.trusted_proxies)
     return _warned(name, risk, Level.PROBLEM if anyone else Level.WARNING)
+
+
+def check_internal_listen(settings: Settings) -> Finding:
+    """What proxies and services ask is not where everybody comes."""
+    name, risk = "internal listener", _risk(settings, "KEYSTEAD_INTERNAL_LISTEN")
+    if risk is not None:
+        return _warned(name, risk)
+    if settings.internal_listen is None:
+        return _ok(name, "There is none, and no public URL that would ask for one.")
+    return _ok(name, f"/auth, verify and /metrics are on {settings.internal_listen} alone.")
 
 
 def check_insecure(settings: Settings) -> Finding:

@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     DENIED = 3
     NOT_FOUND = 4
     CONFLICT = 5
+    LAGGING = 6
     FAILED = 70
     UNAVAILABLE = 75
     MISCONFIGURED = 78
@@ -39,6 +40,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DENIED: "not authenticated, or not allowed",
     ExitCode.NOT_FOUND: "not found, or not yours to know of",
     ExitCode.CONFLICT: "conflict: the state of things does not allow it now",
+    ExitCode.LAGGING: "done, but when `--wait` ended not every node had applied it",
     ExitCode.FAILED: "anything else",
     ExitCode.UNAVAILABLE: "unavailable: trying again later is right",
     ExitCode.MISCONFIGURED: "misconfigured: a setting is missing or wrong",

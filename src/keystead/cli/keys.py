@@ -38,7 +38,7 @@ UnusedSince = Annotated[
 OnlyEphemeral = Annotated[bool, typer.Option("--ephemeral", help="Ephemeral keys instead of the others.")]
 
 
-@command(group, "create")
+@command(group, "create", waits=True)
 async def create(
     call: Call,
     *,
@@ -124,7 +124,7 @@ async def list_keys(
     call.show_list(KEY, await call.ask("GET", f"{place}/keys", query=query))
 
 
-@command(group, "update")
+@command(group, "update", waits=True)
 async def update(
     call: Call,
     key: o.KeyId,
@@ -161,11 +161,11 @@ async def update(
 
 
 command(group, "show")(lifecycle.show)
-command(group, "rotate")(lifecycle.rotate)
-command(group, "retire")(lifecycle.retire)
-command(group, "disable")(lifecycle.disable)
-command(group, "enable")(lifecycle.enable)
+command(group, "rotate", waits=True)(lifecycle.rotate)
+command(group, "retire", waits=True)(lifecycle.retire)
+command(group, "disable", waits=True)(lifecycle.disable)
+command(group, "enable", waits=True)(lifecycle.enable)
 command(group, "reveal")(lifecycle.reveal)
-command(group, "revoke")(lifecycle.revoke)
+command(group, "revoke", waits=True)(lifecycle.revoke)
 command(group, "verify")(asking.verify)
 command(group, "lookup")(asking.lookup)

@@ -19,7 +19,7 @@ ByEmail = Annotated[
 ]
 
 
-@command(group, "add")
+@command(group, "add", waits=True)
 async def add(
     call: Call,
     organization: o.OrganizationId,
@@ -43,14 +43,14 @@ async def list_members(
     call.show_list(MEMBER, await call.ask("GET", path, query=page(limit, cursor)))
 
 
-@command(group, "role")
+@command(group, "role", waits=True)
 async def role(call: Call, organization: o.OrganizationId, user: o.UserId, *, role: o.Role) -> None:
     """Give a member another role."""
     path = f"organizations/{organization}/members/{user}"
     call.show(MEMBER, await call.ask("PATCH", path, {"role": role}))
 
 
-@command(group, "remove")
+@command(group, "remove", waits=True)
 async def remove(call: Call, organization: o.OrganizationId, user: o.UserId, *, yes: o.Yes = False) -> None:
     """Remove a member, and revoke the personal keys it has in the organization."""
     confirm(f"Remove {user} from {organization}, and revoke its personal keys there for good?", yes=yes)

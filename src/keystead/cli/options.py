@@ -116,6 +116,15 @@ WithLabel = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="With this label. Repeatable.")
 ]
 
+Wait = Annotated[
+    str | None,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        help="Wait for every node to apply it, 1s to 30s; exit 6 if one still lags then.",
+    ),
+]
+
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed off a terminal.")]
 TokenSource = Annotated[str | None, typer.Argument(metavar="[-]", help="Standard input; also without it.")]
 TokenFile = Annotated[

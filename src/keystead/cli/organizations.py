@@ -39,7 +39,7 @@ CeilingPublicMethod = Annotated[
 NoCeiling = Annotated[bool, typer.Option("--no-ceiling", help="Put the ceiling back to the default.")]
 
 
-@command(group, "create")
+@command(group, "create", waits=True)
 async def create(
     call: Call,
     *,
@@ -83,7 +83,7 @@ async def show(call: Call, organization: o.OrganizationId) -> None:
     call.show(ORGANIZATION, await call.ask("GET", f"organizations/{organization}"))
 
 
-@command(group, "update")
+@command(group, "update", waits=True)
 async def update(
     call: Call,
     organization: o.OrganizationId,
@@ -110,19 +110,19 @@ async def update(
     call.show(ORGANIZATION, await call.ask("PATCH", f"organizations/{organization}", body))
 
 
-@command(group, "suspend")
+@command(group, "suspend", waits=True)
 async def suspend(call: Call, organization: o.OrganizationId) -> None:
     """Refuse every key of an organization at once, until it is resumed."""
     call.show(ORGANIZATION, await call.ask("PATCH", f"organizations/{organization}", {"disabled": True}))
 
 
-@command(group, "resume")
+@command(group, "resume", waits=True)
 async def resume(call: Call, organization: o.OrganizationId) -> None:
     """End a suspension; the keys work again as before."""
     call.show(ORGANIZATION, await call.ask("PATCH", f"organizations/{organization}", {"disabled": False}))
 
 
-@command(group, "delete")
+@command(group, "delete", waits=True)
 async def delete(call: Call, organization: o.OrganizationId, *, yes: o.Yes = False) -> None:
     """Delete an organization and its apps, and revoke all keys below it."""
     confirm(f"Delete {organization} and its apps, and revoke all their keys for good?", yes=yes)

@@ -28,7 +28,7 @@ RootScope = Annotated[
 ]
 
 
-@command(group, "create")
+@command(group, "create", waits=True)
 async def create(
     call: Call,
     *,
@@ -73,5 +73,5 @@ async def list_root_keys(
 
 
 command(group, "show")(lifecycle.show)
-command(group, "rotate")(lifecycle.rotate)
-command(group, "revoke")(lifecycle.revoke)
+command(group, "rotate", waits=True)(lifecycle.rotate)
+command(group, "revoke", waits=True)(lifecycle.revoke)

@@ -5,7 +5,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from keystead import __version__
 from keystead.cli.checks import Finding, Probes, examine
 from keystead.cli.exits import ExitCode
 from keystead.cli.printing import clean, print_json, print_line
-from keystead.settings import Settings, load_settings
+from keystead.settings import SETTINGS, Settings, load_settings
 
 Host = Annotated[
     str | None,
@@ -27,18 +27,47 @@ Host = Annotated[
 Port = Annotated[
     int | None, typer.Option("--port", metavar="PORT", help="Which port. [env: KEYSTEAD_PORT; default: 8420]")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="COUNT", help="How many processes. [env: KEYSTEAD_WORKERS; default: 1]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def serve(*, host: Host = None, port: Port = None) -> None:
+def serve(*, host: Host = None, port: Port = None, workers: Workers = None) -> None:
     """Run the server until it is told to stop."""
-    settings = load_settings(os.environ, host=host, port=port)
+    options = {"host": host, "port": port, "workers": workers}
+    settings = load_settings(os.environ, **options)
     from keystead import wiring
+    from keystead.sockets import listening
+    from keystead.workers.supervisor import Supervisor
 
-    wiring.serve(settings, lambda: print_line(_welcome(settings, Path(sys.argv[0]))))
+    def welcome() -> None:
+        print_line(_welcome(settings, Path(sys.argv[0])))
+
+    wiring.begin(settings)
+    with listening(settings) as listeners:
+        if not asyncio.run(wiring.set_up(settings)):
+            wiring.set_up_later(settings)
+        if settings.workers == 1:
+            wiring.work(settings, listeners, on_listening=welcome)
+        elif not Supervisor(settings.workers, listeners, _environ(options), welcome).run():
+            raise typer.Exit(ExitCode.FAILED)
 
 
-_WELCOME = """Keystead {version} listens on http://{address}
+def _environ(options: Mapping[str, str | int | None]) -> Mapping[str, str]:
+    """Our environment, with the settings that options set in their place."""
+    environ = dict(os.environ)
+    for setting in SETTINGS:
+        if (option := options.get(setting.field)) is not None:
+            environ[setting.name] = str(option)
+            environ.pop(f"{setting.name}_FILE", None)
+    return environ
+
+
+_WELCOME = """Keystead {version} listens on http://{address}{more}
 
   API, to try out   {url}/api/docs
   Dashboard         will be at {url}/ (it is not in this version)
@@ -59,10 +88,14 @@ In a second terminal, here:
 def _welcome(settings: Settings, program: Path) -> str:
     """What a newcomer needs next; `program` is how this one was called."""
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    more = [f"with {settings.workers} workers"] if settings.workers > 1 else []
+    if settings.internal_listen:
+        more.append(f"and, for proxies and services of yours, on {settings.internal_listen}")
     here = program.is_absolute() and program.is_relative_to(Path.cwd())
     return _WELCOME.format(
         version=__version__,
         address=f"{address}:{settings.port}",
+        more="".join(f", {it}" for it in more),
         url=settings.public_url or f"http://localhost:{settings.port}",
         data="PostgreSQL" if settings.database_url else settings.data,
         program=program.relative_to(Path.cwd()) if here else program,

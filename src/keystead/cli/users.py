@@ -13,7 +13,7 @@ from keystead.cli.views import USER
 group = typer.Typer(no_args_is_help=True, help="Users: people, who may be members of organizations.")
 
 
-@command(group, "create")
+@command(group, "create", waits=True)
 async def create(
     call: Call, *, email: o.Email, name: o.Name, external_id: o.ExternalId = None, metadata: o.Metadata = None
 ) -> None:
@@ -43,7 +43,7 @@ async def show(call: Call, user: o.UserId) -> None:
     call.show(USER, await call.ask("GET", f"users/{user}"))
 
 
-@command(group, "update")
+@command(group, "update", waits=True)
 async def update(
     call: Call,
     user: o.UserId,
@@ -62,13 +62,13 @@ async def update(
     call.show(USER, await call.ask("PATCH", f"users/{user}", body))
 
 
-@command(group, "suspend")
+@command(group, "suspend", waits=True)
 async def suspend(call: Call, user: o.UserId) -> None:
     """Refuse a user's personal keys at once, until the user is resumed."""
     call.show(USER, await call.ask("PATCH", f"users/{user}", {"disabled": True}))
 
 
-@command(group, "resume")
+@command(group, "resume", waits=True)
 async def resume(call: Call, user: o.UserId) -> None:
     """End a suspension; the keys work again as before."""
     call.show(USER, await call.ask("PATCH", f"users/{user}", {"disabled": False}))

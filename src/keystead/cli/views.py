@@ -115,9 +115,16 @@ def _of_key(read: Reader) -> Reader:
     return lambda item: read(_inner(item, "key")) if item.get("key") else ""
 
 
+def _names(field: str) -> Reader:
+    return lambda item: ", ".join(plain(it.get("name")) for it in objects(item.get(field)))
+
+
 def _id_in(field: str) -> Reader:
     return lambda item: plain(_inner(item, field).get("id"))
 
+
+_CHANGE = {"epoch": if_any("epoch"), "applied by": _names("confirmed"), "lagging": _names("lagging")}
+"""What the answer to a change says of it."""
 
 KEY = View(
     many="keys",
@@ -153,7 +160,7 @@ KEY = View(
         "uses": at("use_count"),
         "revoked": _instant("revoked_at", ""),
         "revoked with it": if_any("descendants"),
-        "epoch": if_any("epoch"),
+        **_CHANGE,
     },
     parts="versions",
     part_columns={
@@ -180,7 +187,7 @@ ORGANIZATION = View(
         "labels": _labels,
         "metadata": at("metadata"),
         "created": _instant("created_at"),
-        "epoch": if_any("epoch"),
+        **_CHANGE,
     },
 )
 
@@ -207,7 +214,7 @@ APP = View(
         "labels": _labels,
         "metadata": at("metadata"),
         "created": _instant("created_at"),
-        "epoch": if_any("epoch"),
+        **_CHANGE,
     },
 )
 
@@ -222,7 +229,7 @@ USER = View(
         "status": _status,
         "metadata": at("metadata"),
         "created": _instant("created_at"),
-        "epoch": if_any("epoch"),
+        **_CHANGE,
     },
 )
 
@@ -236,7 +243,7 @@ MEMBER = View(
         "name": at("name"),
         "role": at("role"),
         "created": _instant("created_at"),
-        "epoch": if_any("epoch"),
+        **_CHANGE,
     },
 )
 
@@ -263,6 +270,19 @@ ENTRY = View(
         "action": at("action"),
         "subject": _who("subject"),
         "epoch": at("epoch"),
+    },
+    facts={},
+)
+
+NODE = View(
+    many="nodes",
+    columns={
+        "id": at("id"),
+        "name": at("name"),
+        "epoch": at("applied_epoch"),
+        "lag": at("lag"),
+        "seen": _instant("seen_at"),
+        "this": at("this_node"),
     },
     facts={},
 )

@@ -1,6 +1,7 @@
 """Ids: `org_ app_ usr_ key_ ver_ …` and 22 base62 characters, random, never reused."""
 
 import re
+from binascii import a2b_base64, b2a_base64
 from enum import StrEnum
 from typing import NewType
 
@@ -11,6 +12,7 @@ AppId = NewType("AppId", str)
 UserId = NewType("UserId", str)
 KeyId = NewType("KeyId", str)
 VersionId = NewType("VersionId", str)
+NodeId = NewType("NodeId", str)
 
 ID_ENTROPY_BYTES = 16
 """Bytes of chance in an id: 128 bits fit in 22 base62 characters."""
@@ -26,6 +28,7 @@ class IdKind(StrEnum):
     VERSION = "ver"
     AUDIT = "aud"
     REQUEST = "req"
+    NODE = "nod"
 
 
 _SHAPES = {kind: re.compile(rf"{kind}_[0-9A-Za-z]{{22}}") for kind in IdKind}
@@ -39,3 +42,25 @@ def make_id(kind: IdKind, entropy: bytes) -> str:
 def is_id(kind: IdKind, text: str) -> bool:
     """Whether `text` has the shape of an id of `kind`; says nothing about whether it exists."""
     return _SHAPES[kind].fullmatch(text) is not None
+
+
+PACKED_IDS_BYTES = 33
+_PACKED = re.compile(rb"[0-9A-Za-z]{44}")
+
+
+def pack_ids(key_id: str, version_id: str) -> bytes:
+    """A key's id and a version's in 33 bytes: their 44 characters, six bits each."""
+    letters = (key_id[4:] + version_id[4:]).encode()
+    if not _PACKED.fullmatch(letters):
+        raise AssertionError("ids that are not of our form")
+    return a2b_base64(letters)
+
+
+def unpack_key_id(packed: bytes) -> KeyId:
+    """The key's id out of `pack_ids`."""
+    return KeyId(f"key_{b2a_base64(packed, newline=False)[:22].decode()}")
+
+
+def unpack_version_id(packed: bytes) -> VersionId:
+    """The version's id out of `pack_ids`."""
+    return VersionId(f"ver_{b2a_base64(packed, newline=False)[22:].decode()}")

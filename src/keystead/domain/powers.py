@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keystead.domain.ids import OrganizationId, UserId
-from keystead.domain.keys import By, ByKind, Key, KeyType, OwnerKind
+from keystead.domain.ids import KeyId, OrganizationId, UserId
+from keystead.domain.keys import By, ByKind, KeyType, OwnerKind
 from keystead.domain.scopes import scope_covers
 from keystead.domain.tenants import Role
 from keystead.domain.verdict import Known
@@ -31,6 +31,7 @@ class Power(StrEnum):
     PROVIDE_SCOPES = "change the scope catalogue"
     MANAGE_ROOT_KEYS = "read and manage root keys"
     READ_AUDIT = "read the audit log"
+    READ_NODES = "list nodes"
     READ_METRICS = "read metrics"
     VERIFY = "verify keys"
 
@@ -67,6 +68,7 @@ POWERS: dict[Power, Rule] = {
     Power.PROVIDE_SCOPES: Rule(scope="scopes:*"),
     Power.MANAGE_ROOT_KEYS: Rule(scope="root_keys:*"),
     Power.READ_AUDIT: Rule(scope="audit:read", roles=_ADMINS),
+    Power.READ_NODES: Rule(scope="nodes:read"),
     Power.READ_METRICS: Rule(scope="metrics:read"),
     Power.VERIFY: Rule(scope="verify"),
 }
@@ -96,19 +98,20 @@ class System:
 class RootKey:
     """A root key: may do what its scopes say, everywhere."""
 
-    key: Key
+    key_id: KeyId
+    scopes: tuple[str, ...]
 
     @property
     def by(self) -> By:
         """How audit names it."""
-        return By(kind=ByKind.ROOT_KEY, id=self.key.id)
+        return By(kind=ByKind.ROOT_KEY, id=self.key_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalKey:
     """A personal key: acts as its user, with the role held at this moment in the key's organization."""
 
-    key: Key
+    key_id: KeyId
     user_id: UserId
     organization_id: OrganizationId
     role: Role
@@ -116,31 +119,31 @@ class PersonalKey:
     @property
     def by(self) -> By:
         """How audit names it."""
-        return By(kind=ByKind.KEY, id=self.key.id)
+        return By(kind=ByKind.KEY, id=self.key_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppKey:
     """An app's secret key: may read, rotate and revoke itself."""
 
-    key: Key
+    key_id: KeyId
 
     @property
     def by(self) -> By:
         """How audit names it."""
-        return By(kind=ByKind.KEY, id=self.key.id)
+        return By(kind=ByKind.KEY, id=self.key_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
     """A public key, an app's or a user's: opens nothing in our own API."""
 
-    key: Key
+    key_id: KeyId
 
     @property
     def by(self) -> By:
         """How audit names it."""
-        return By(kind=ByKind.KEY, id=self.key.id)
+        return By(kind=ByKind.KEY, id=self.key_id)
 
 
 Principal = Operator | System | RootKey | PersonalKey | AppKey | PublicKey
@@ -148,14 +151,19 @@ Principal = Operator | System | RootKey | PersonalKey | AppKey | PublicKey
 
 def principal_of(known: Known) -> Principal:
     """Who acts when this key was accepted in our own API."""
-    key, user, role = known.key, known.user, known.role
-    if key.type is KeyType.PUBLIC:
-        return PublicKey(key=key)
-    if key.owner.kind is OwnerKind.INSTANCE:
-        return RootKey(key=key)
-    if user is None or role is None or key.organization_id is None:
-        return AppKey(key=key)
-    return PersonalKey(key=key, user_id=user.id, organization_id=key.organization_id, role=role)
+    policy, rules = known.policy, known.policy.rules
+    if rules.type is KeyType.PUBLIC:
+        return PublicKey(key_id=known.key_id)
+    if rules.owner.kind is OwnerKind.INSTANCE:
+        return RootKey(key_id=known.key_id, scopes=rules.scopes)
+    if policy.user is None or policy.role is None or rules.organization_id is None:
+        return AppKey(key_id=known.key_id)
+    return PersonalKey(
+        key_id=known.key_id,
+        user_id=UserId(policy.user.id),
+        organization_id=rules.organization_id,
+        role=policy.role,
+    )
 
 
 def holds(principal: Principal, power: Power) -> bool:
@@ -166,8 +174,8 @@ def holds(principal: Principal, power: Power) -> bool:
     match principal:
         case Operator() | System():
             return True
-        case RootKey(key=key):
-            return any(scope_covers(scope, POWERS[power].scope) for scope in key.scopes)
+        case RootKey(scopes=scopes):
+            return any(scope_covers(scope, POWERS[power].scope) for scope in scopes)
         case PersonalKey(role=role):
             return role in POWERS[power].roles
         case AppKey() | PublicKey():

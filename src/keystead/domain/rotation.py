@@ -40,8 +40,10 @@ def rotate(key: Key, version: Version, *, now: datetime, grace: timedelta, expir
     ends_all = expired or grace == NO_GRACE
     earlier = tuple(_ended(v, now) if ends_all else v for v in key.versions)
     if not ends_all:
-        current = replace(key.newest, retires_at=retire_at(now, grace, key.expires_at))
-        earlier = (*earlier[:-1], current)
+        ends_at = retire_at(now, grace, key.expires_at)
+        # It has an end already where the version after it was lost with a primary's history.
+        if key.newest.retires_at is None or ends_at < key.newest.retires_at:
+            earlier = (*earlier[:-1], replace(key.newest, retires_at=ends_at))
     if 1 + sum(v.is_live(now) for v in earlier) > MAX_LIVE_VERSIONS:
         problem = f"The key has {MAX_LIVE_VERSIONS} live versions. Retire one, or rotate with grace_s 0."
         raise Conflict(problem, code="too-many-versions")

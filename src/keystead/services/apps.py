@@ -14,6 +14,7 @@ from keystead.domain.tenants import App
 from keystead.domain.text import make_external_id, make_name
 from keystead.ports import Listing, Page, Recorded, Tables, TenantFilter
 from keystead.services.access import reach_app, reach_organization, require_provider
+from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import (
     AppChange,
@@ -35,6 +36,7 @@ _EVERY = 1_000_000
 """More apps than any organization may hold."""
 
 
+@acknowledged
 async def create_app(
     context: Context, actor: Actor, organization_id: OrganizationId, draft: NewApp
 ) -> Changed[App]:
@@ -87,6 +89,7 @@ async def list_apps(
         return await tables.apps.list(replace(wanted, organization_id=found.id), page)
 
 
+@acknowledged
 async def change_app(
     context: Context, actor: Actor, app_id: AppId, draft: AppChange, *, revision: int | None = None
 ) -> Changed[App]:
@@ -107,6 +110,7 @@ async def change_app(
     return Changed(value=saved, epoch=work.epoch)
 
 
+@acknowledged
 async def delete_app(context: Context, actor: Actor, app_id: AppId) -> Changed[App]:
     """Delete an app and revoke its keys, in one epoch. Its keys' records and audit outlive it."""
     async with mutation(context, actor) as work:

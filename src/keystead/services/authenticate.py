@@ -1,15 +1,17 @@
 """Who asks in our own API: the same judgement as for the provider's, on our own paths."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from keystead.domain.errors import KeysteadError
-from keystead.domain.ids import AppId, KeyId, UserId
-from keystead.domain.keys import OwnerKind, Version
+from keystead.domain.ids import AppId, UserId, VersionId
+from keystead.domain.keys import Key, OwnerKind
+from keystead.domain.policy import Policy, rules_of, tenant_of
 from keystead.domain.powers import Operator, Principal, System, principal_of
-from keystead.domain.tokens import Token, could_be_issued
-from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict, decide
+from keystead.domain.tokens import Token
+from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict, decide, known_of
 from keystead.ports import Tables
 from keystead.services.context import Actor, Context
+from keystead.services.verify import find_known
 
 ANY = Demands(environment=None, type=None, owner=None)
 """Our own routes ask nothing of a key but that it be good: `powers` decide what it may do."""
@@ -25,7 +27,15 @@ class KeyRefused(KeysteadError):
         self.reason = reason
 
 
-async def authenticate(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Who acts, with the key that asks as it is in the transaction; no key for who needs none."""
+
+    principal: Principal
+    key: Key | None = None
+
+
+def authenticate(
     context: Context, presented: Token | Reason, attempt: Attempt, *, unconstrained: bool = False
 ) -> Verdict:
     """Judge the key that calls our own API; the caller counts the use, once its rate is judged too.
@@ -33,41 +43,34 @@ async def authenticate(
     `attempt.path` is what follows `/api/v1`. `unconstrained` leaves the key's constraints out, for reading
     and revoking itself, which no constraint blocks.
     """
-    if isinstance(presented, Reason):
-        return Verdict(reason=presented)
-    known = await context.index.find(presented.digest)
-    if known is None:
-        return Verdict(reason=Reason.UNKNOWN if could_be_issued(presented) else Reason.MALFORMED)
-    reason = decide(_without_constraints(known) if unconstrained else known, attempt, ANY)
-    return Verdict(reason=reason, known=known)
+    found = find_known(context, presented)
+    if isinstance(found, Reason):
+        return Verdict(found)
+    return Verdict(decide(_without_constraints(found) if unconstrained else found, attempt, ANY), found)
 
 
-async def judged_again(context: Context, actor: Actor, tables: Tables) -> Principal:
+async def judged_again(context: Context, actor: Actor, tables: Tables) -> Judged:
     """Who acts as of now, in the transaction that writes: the key and all above it as they are in it.
 
     A request may have waited long since its head was judged, for its body or for its turn to write. Raises
     KeyRefused when the key would no longer be let in.
     """
     if actor.attempt is None or isinstance(actor.principal, Operator | System):
-        return actor.principal
-    known = await _known_now(tables, actor.principal.key.id, actor.version)
-    if known is None:
+        return Judged(principal=actor.principal)
+    key = await tables.keys.find(actor.principal.key_id)
+    known = None if key is None else await _known_now(tables, key, actor.version_id)
+    if key is None or known is None:
         raise KeyRefused(Reason.UNKNOWN)
-    attempt = replace(actor.attempt, now=context.clock())
+    attempt = replace(actor.attempt, now_ms=context.clock_ms())
     reason = decide(_without_constraints(known) if actor.unconstrained else known, attempt, ANY)
     if reason is not None:
         raise KeyRefused(reason)
-    return principal_of(known)
+    return Judged(principal=principal_of(known), key=key)
 
 
-async def _known_now(tables: Tables, key_id: KeyId, version: Version | None) -> Known | None:
-    key = await tables.keys.find(key_id)
-    presented = (
-        None
-        if key is None or version is None
-        else next((v for v in key.versions if v.id == version.id), None)
-    )
-    if key is None or presented is None:
+async def _known_now(tables: Tables, key: Key, version_id: VersionId | None) -> Known | None:
+    presented = next((version for version in key.versions if version.id == version_id), None)
+    if presented is None:
         return None
     organization, app, user, member = None, None, None, None
     if key.organization_id is not None:
@@ -77,15 +80,15 @@ async def _known_now(tables: Tables, key_id: KeyId, version: Version | None) -> 
     if key.owner.kind is OwnerKind.USER and key.organization_id is not None:
         user = await tables.users.find(UserId(str(key.owner.id)))
         member = await tables.members.find(key.organization_id, UserId(str(key.owner.id)))
-    return Known(
-        key=key,
-        version=presented,
-        organization=organization,
-        app=app,
-        user=user,
+    policy = Policy(
+        rules=rules_of(key),
+        organization=None if organization is None else tenant_of(organization),
+        app=None if app is None else tenant_of(app),
+        user=None if user is None else tenant_of(user),
         role=None if member is None else member.role,
     )
+    return known_of(key, presented, policy)
 
 
 def _without_constraints(known: Known) -> Known:
-    return replace(known, key=replace(known.key, constraints=()))
+    return replace(known, policy=replace(known.policy, rules=replace(known.policy.rules, constraints=())))

@@ -14,6 +14,7 @@ from keystead.domain.tenants import Ceiling
 from keystead.domain.text import make_name
 from keystead.ports import Tables
 from keystead.services.access import reach_key, require_provider
+from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import (
     KeyChange,
@@ -28,6 +29,7 @@ from keystead.services.making import given, require_scopes, require_within, scop
 from keystead.services.mutation import Changed, Mutation, mutation
 
 
+@acknowledged
 async def change_key(
     context: Context, actor: Actor, key_id: KeyId, draft: KeyChange, *, revision: int | None = None
 ) -> Changed[Key]:
@@ -42,9 +44,9 @@ async def change_key(
         key = await reach_key(work.tables, work.principal, key_id, change=True)
         require_revision(key, revision)
         require_unrevoked(key)
-        require_within(work.principal, key)
+        require_within(work.maker, key)
         changed = await _changed(work, work.principal, key, draft)
-        require_within(work.principal, changed)
+        require_within(work.maker, changed)
         saved = await save_key(work, "key.update", key, changed)
     return Changed(value=saved, epoch=work.epoch)
 

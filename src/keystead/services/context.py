@@ -3,15 +3,18 @@
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, make_id
-from keystead.domain.keys import Environment, Version
+from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, NodeId, VersionId, make_id
+from keystead.domain.instants import at
+from keystead.domain.keys import Environment
 from keystead.domain.powers import Principal
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
 from keystead.domain.verdict import Attempt
-from keystead.ports import Clock, Entropy, Index, Store, Uses
+from keystead.ports import Clock, Entropy, Replica, Store, Uses
 
 MIN_SEAL_BYTES = 16
+_UNNAMED = NodeId(make_id(IdKind.NODE, bytes(ID_ENTROPY_BYTES)))
 
 
 class Seals:
@@ -45,19 +48,37 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How long after this node last proved itself level with the primary it serves as if it still were.
+
+    From `fresh_for_ms` on it is degraded, and says so; from `stale_limit_ms` on it refuses with STALE.
+    """
+
+    fresh_for_ms: int = 2_000
+    stale_limit_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The seams and settings that services work with; made by `wiring`, one a process."""
 
     store: Store
-    index: Index
+    replica: Replica
     uses: Uses
-    clock: Clock
+    clock_ms: Clock
     entropy: Entropy
     seals: Seals
     bounds: Bounds = Bounds()
+    freshness: Freshness = Freshness()
     token_prefix: str = "ks"  # noqa: S105 - not a password
+    node_id: NodeId = _UNNAMED
+    node_name: str = "local"
     running: set[tuple[str, str, str, str]] = field(default_factory=set)
     """Requests with an `Idempotency-Key` that are under way in this process."""
+
+    def clock(self) -> datetime:
+        """Now, as aware UTC in whole milliseconds."""
+        return at(self.clock_ms())
 
     def new_id(self, kind: IdKind) -> str:
         """A fresh id."""
@@ -80,16 +101,18 @@ class Once:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who asks, and from where; `version` is the one whose token was presented, None without a token.
+    """Who asks, and from where; `version_id` is of the one whose token was presented, None without a token.
 
     `attempt` is what its key was judged on, and with `unconstrained` its constraints were left out: whoever
     writes judges it again.
     """
 
     principal: Principal
-    version: Version | None = None
+    version_id: VersionId | None = None
     attempt: Attempt | None = None
     unconstrained: bool = False
     address: str | None = None
     request_id: str | None = None
     once: Once | None = None
+    wait: timedelta | None = None
+    """How long a change may wait for all nodes to have applied it; None: it does not."""

@@ -5,7 +5,8 @@ from keystead.domain.ids import IdKind, KeyId, VersionId
 from keystead.domain.keys import INSTANCE, Environment, Key, KeyType, Version
 from keystead.domain.powers import System
 from keystead.domain.tokens import Token
-from keystead.services.context import Actor, Context
+from keystead.ports import Store
+from keystead.services.context import Actor, Context, Seals
 from keystead.services.making import insert_key
 from keystead.services.mutation import mutation
 
@@ -17,20 +18,20 @@ async def settle_secret_key(context: Context) -> None:
 
     All nodes on one primary need the same, else cursors and repeated requests of one fail on the other.
     """
-    if await compare_secret_key(context) is None:
+    if await compare_secret_key(context.store, context.seals) is None:
         async with context.store.write() as tables:
             if await tables.facts.find(SECRET_KEY_CHECK) is None:
-                await tables.facts.insert(SECRET_KEY_CHECK, _check(context))
-    if not await compare_secret_key(context):
+                await tables.facts.insert(SECRET_KEY_CHECK, _check(context.seals))
+    if not await compare_secret_key(context.store, context.seals):
         problem = "is not the key that this database was set up with; give every node the same one"
         raise Misconfigured("KEYSTEAD_SECRET_KEY", problem)
 
 
-async def compare_secret_key(context: Context) -> bool | None:
+async def compare_secret_key(store: Store, seals: Seals) -> bool | None:
     """Whether the secret key is the one the primary knows; None while it knows none."""
-    async with context.store.read() as tables:
+    async with store.read() as tables:
         known = await tables.facts.find(SECRET_KEY_CHECK)
-    return None if known is None else known == _check(context)
+    return None if known is None else known == _check(seals)
 
 
 async def pin_root_key(context: Context, token: Token) -> None:
@@ -71,5 +72,5 @@ async def pin_root_key(context: Context, token: Token) -> None:
         await insert_key(work, key)
 
 
-def _check(context: Context) -> str:
-    return context.seals.seal("check", b"keystead").hex()
+def _check(seals: Seals) -> str:
+    return seals.seal("check", b"keystead").hex()

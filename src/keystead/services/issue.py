@@ -9,12 +9,14 @@ from keystead.domain.powers import PersonalKey, Power, Principal
 from keystead.domain.tenants import Organization
 from keystead.ports import Tables
 from keystead.services.access import reach_app, reach_user, require
+from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import NewKey, NewPersonalKey, NewRootKey
 from keystead.services.making import Place, make_key, place_below, replayed_key, require_maker, require_room
 from keystead.services.mutation import Changed, mutation
 
 
+@acknowledged
 async def create_app_key(context: Context, actor: Actor, app_id: AppId, draft: NewKey) -> Changed[Key]:
     """Make a key of an app; its environment is the app's. The token is in this answer only.
 
@@ -22,7 +24,7 @@ async def create_app_key(context: Context, actor: Actor, app_id: AppId, draft: N
     """
     async with mutation(context, actor) as work:
         app = await reach_app(work.tables, work.principal, Power.CHANGE_APP_KEYS, app_id)
-        require_maker(work.principal)
+        require_maker(work)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         organization = await _organization(work.tables, app.organization_id)
@@ -32,6 +34,7 @@ async def create_app_key(context: Context, actor: Actor, app_id: AppId, draft: N
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
 
+@acknowledged
 async def create_personal_key(
     context: Context, actor: Actor, user_id: UserId, draft: NewPersonalKey
 ) -> Changed[Key]:
@@ -42,7 +45,7 @@ async def create_personal_key(
     """
     async with mutation(context, actor) as work:
         user = await reach_user(work.tables, work.principal, Power.USE_PERSONAL_KEYS, user_id)
-        require_maker(work.principal)
+        require_maker(work)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         chosen = await _chosen_organization(work.tables, work.principal, user.id, draft)
@@ -53,11 +56,12 @@ async def create_personal_key(
     return Changed(value=made.value, epoch=work.epoch, token=made.token)
 
 
+@acknowledged
 async def create_root_key(context: Context, actor: Actor, draft: NewRootKey) -> Changed[Key]:
     """Make a root key with scopes from the closed set. The token is in this answer only."""
     async with mutation(context, actor) as work:
         require(work.principal, Power.MANAGE_ROOT_KEYS)
-        require_maker(work.principal)
+        require_maker(work)
         if (earlier := await work.earlier()) is not None:
             return await replayed_key(work, earlier)
         as_key = NewKey(

@@ -11,15 +11,7 @@ from keystead.domain.errors import Conflict, Denied, NotFound
 from keystead.domain.granting import choose_expiry, require_grantable
 from keystead.domain.ids import IdKind, KeyId, OrganizationId, VersionId
 from keystead.domain.keys import Environment, Key, KeyType, Owner, OwnerKind, Version
-from keystead.domain.powers import (
-    AppKey,
-    Operator,
-    PersonalKey,
-    Principal,
-    RootKey,
-    System,
-    is_provider,
-)
+from keystead.domain.powers import Principal, is_provider
 from keystead.domain.reach import Reach, reach_of, wider_in
 from keystead.domain.rotation import NewExpiry
 from keystead.domain.scopes import make_root_scopes, make_scopes
@@ -69,7 +61,7 @@ async def make_key(context: Context, work: Mutation, draft: NewKey, place: Place
 
     Raises InvalidInput, or Denied: `above-ceiling`, `beyond-reach`, `provider-only`, `ephemeral-makes-none`.
     """
-    bound = maker_reach(work.principal, place.owner.kind)
+    bound = maker_reach(work.maker, place.owner.kind)
     expiry = _expiry(draft, place, bound, work)
     scopes = given(draft.scopes, _scope_maker(place.owner.kind), bound.scopes if bound else ())
     await require_scopes(work.tables, work.principal, scopes, place.ceiling)
@@ -99,7 +91,7 @@ async def make_key(context: Context, work: Mutation, draft: NewKey, place: Place
         metadata=given(draft.metadata, drafted_metadata, {}),
         versions=(new_version(context, token, draft.type, work),),
     )
-    require_within(work.principal, key)
+    require_within(work.maker, key)
     await insert_key(work, key)
     return Changed(value=key, epoch=None, token=token)
 
@@ -151,26 +143,18 @@ def subject_of(key: Key) -> Subject:
     return Subject(kind=SubjectKind.KEY, id=key.id)
 
 
-def maker_reach(principal: Principal, kind: OwnerKind) -> Reach | None:
-    """The reach that a key of `kind` must keep within when `principal` makes or changes it; None: any.
+def maker_reach(maker: Key | None, kind: OwnerKind) -> Reach | None:
+    """The reach that a key of `kind` must keep within when the key `maker` makes or changes it; None: any.
 
     Within a kind the maker's own reach binds; between kinds its role or scopes decide and nothing is copied.
     """
-    match principal:
-        case PersonalKey(key=key) if kind is OwnerKind.USER:
-            return reach_of(key)
-        case RootKey(key=key) if kind is OwnerKind.INSTANCE:
-            return reach_of(key)
-        case AppKey(key=key) if kind is OwnerKind.APP:
-            # It makes none, but may rotate itself: not into a longer life.
-            return reach_of(key)
-        case _:
-            return None
+    # An app key makes none, but may rotate itself: not into a longer life.
+    return None if maker is None or maker.owner.kind is not kind else reach_of(maker)
 
 
-def require_within(principal: Principal, key: Key) -> None:
-    """Raise Denied (`beyond-reach`), naming the field, unless `key` is proved within the acting key."""
-    bound = maker_reach(principal, key.owner.kind)
+def require_within(maker: Key | None, key: Key) -> None:
+    """Raise Denied (`beyond-reach`), naming the field, unless `key` is proved within the key that acts."""
+    bound = maker_reach(maker, key.owner.kind)
     field = None if bound is None else wider_in(bound, reach_of(key))
     if field is not None:
         problem = (
@@ -179,9 +163,9 @@ def require_within(principal: Principal, key: Key) -> None:
         raise Denied(problem, code="beyond-reach")
 
 
-def require_maker(principal: Principal) -> None:
+def require_maker(work: Mutation) -> None:
     """Raise Denied (`ephemeral-makes-none`) for an ephemeral key."""
-    if not isinstance(principal, Operator | System) and principal.key.ephemeral:
+    if work.maker is not None and work.maker.ephemeral:
         raise Denied("An ephemeral key cannot make keys.", code="ephemeral-makes-none")
 
 

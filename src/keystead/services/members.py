@@ -13,6 +13,7 @@ from keystead.domain.tenants import Member, Role, User, outranks
 from keystead.domain.text import make_email
 from keystead.ports import Listing, Page, Recorded, Tables
 from keystead.services.access import reach_organization
+from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import MemberChange, NewMember
 from keystead.services.mutation import Changed, Mutation, mutation
@@ -31,6 +32,7 @@ async def list_members(
         return await tables.members.list(found.id, page)
 
 
+@acknowledged
 async def add_member(
     context: Context, actor: Actor, organization_id: OrganizationId, draft: NewMember
 ) -> Changed[Membership]:
@@ -62,6 +64,7 @@ async def add_member(
     return Changed(value=(member, user), epoch=work.epoch)
 
 
+@acknowledged
 async def change_member(
     context: Context, actor: Actor, organization_id: OrganizationId, user_id: UserId, draft: MemberChange
 ) -> Changed[Membership]:
@@ -81,6 +84,7 @@ async def change_member(
     return Changed(value=(changed, user), epoch=work.epoch)
 
 
+@acknowledged
 async def remove_member(
     context: Context, actor: Actor, organization_id: OrganizationId, user_id: UserId
 ) -> Changed[Membership]:

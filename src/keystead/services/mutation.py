@@ -11,8 +11,8 @@ from keystead.domain.errors import Conflict, InvalidInput
 from keystead.domain.ids import IdKind, OrganizationId
 from keystead.domain.powers import Principal
 from keystead.domain.tokens import Token
-from keystead.ports import Recorded, Tables
-from keystead.services.authenticate import judged_again
+from keystead.ports import Node, Recorded, Tables
+from keystead.services.authenticate import Judged, judged_again
 from keystead.services.context import Actor, Context, Once
 
 MARK_BYTES = 8
@@ -24,26 +24,39 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Which nodes have applied what was waited for, and which have not yet; none stands in both."""
+
+    confirmed: tuple[Node, ...]
+    lagging: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changed(Generic[T]):
     """What a mutation leaves: the value as it is now, and the epoch that made it so, if a verdict changed.
 
     `token` is in clear only here, in the answer that makes it. `replayed` says that an earlier request with
-    the same `Idempotency-Key` did the work; its token went with that answer.
+    the same `Idempotency-Key` did the work; its token went with that answer. `created` says that what a
+    provider's own id names was made, since it was not there. `acknowledgement` is there if it was asked for.
     """
 
     value: T
     epoch: int | None
     token: Token | None = None
     replayed: bool = False
+    created: bool = False
+    acknowledgement: Acknowledgement | None = None
 
 
 class Mutation:
     """One mutation under way: reads and writes through `tables`, tells what it did through `record`."""
 
-    def __init__(self, context: Context, actor: Actor, principal: Principal, tables: Tables) -> None:
+    def __init__(self, context: Context, actor: Actor, judged: Judged, tables: Tables) -> None:
         self.tables = tables
-        self.principal = principal
+        self.principal: Principal = judged.principal
         """Who acts, as judged in this transaction: not as it was when the request came in."""
+        self.maker = judged.key
+        """The key that acts, as it is in this transaction; None for who needs none."""
         self.now = context.clock()
         self.epoch: int | None = None
         self.about: Subject | None = None
@@ -153,8 +166,7 @@ async def mutation(context: Context, actor: Actor) -> AsyncIterator[Mutation]:
     """
     with _alone(context, actor):
         async with context.store.write() as tables:
-            principal = await judged_again(context, actor, tables)
-            work = Mutation(context, actor, principal, tables)
+            work = Mutation(context, actor, await judged_again(context, actor, tables), tables)
             yield work
             await work.finish()
 

@@ -17,6 +17,7 @@ from keystead.domain.text import make_external_id, make_name
 from keystead.domain.tokens import TokenKind
 from keystead.ports import Listing, Page, Recorded, TenantFilter
 from keystead.services.access import reach_organization, require, require_provider
+from keystead.services.acknowledge import acknowledged
 from keystead.services.apps import all_apps, delete_one, first_app, insert_app
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import (
@@ -36,13 +37,14 @@ _PROVIDED = ("external_id", "ceiling", "metadata", "disabled")
 """Fields that only the provider sets on an organization."""
 
 
+@acknowledged
 async def create_organization(
     context: Context, actor: Actor, draft: NewOrganization
 ) -> Changed[Organization]:
     """Make an organization, its first app and that app's public key, "Default API Key"."""
     async with mutation(context, actor) as work:
         require(work.principal, Power.PROVIDE_ORGANIZATIONS)
-        require_maker(work.principal)
+        require_maker(work)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
         external_id = given(draft.external_id, make_external_id, None)
@@ -51,16 +53,17 @@ async def create_organization(
     return Changed(value=organization, epoch=work.epoch)
 
 
+@acknowledged
 async def put_organization(
     context: Context, actor: Actor, external_id: str, draft: ExternalOrganization
-) -> tuple[Changed[Organization], bool]:
-    """Bring the organization that the provider knows by `external_id` up to date, or make it (True).
+) -> Changed[Organization]:
+    """Bring the organization that the provider knows by `external_id` up to date, or make it.
 
     Sending the same again changes nothing.
     """
     async with mutation(context, actor) as work:
         require(work.principal, Power.PROVIDE_ORGANIZATIONS)
-        require_maker(work.principal)
+        require_maker(work)
         known = make_external_id(external_id)
         organization = await work.tables.organizations.find_external(known)
         created = organization is None
@@ -75,7 +78,7 @@ async def put_organization(
             disabled=draft.disabled,
         )
         saved = await _save(work, organization, _changed(work, organization, change))
-    return Changed(value=saved, epoch=work.epoch), created
+    return Changed(value=saved, epoch=work.epoch, created=created)
 
 
 async def get_organization(context: Context, actor: Actor, organization_id: OrganizationId) -> Organization:
@@ -96,6 +99,7 @@ async def list_organizations(
         return await tables.organizations.list(wanted, page)
 
 
+@acknowledged
 async def change_organization(
     context: Context,
     actor: Actor,
@@ -125,6 +129,7 @@ async def change_organization(
     return Changed(value=saved, epoch=work.epoch)
 
 
+@acknowledged
 async def delete_organization(
     context: Context, actor: Actor, organization_id: OrganizationId
 ) -> Changed[Organization]:

@@ -17,7 +17,7 @@ async def own_key(tables: Tables, actor: Actor) -> Key:
     """The key that asks, as it is now. Raises Denied for public keys, and for who comes without a key."""
     if isinstance(actor.principal, Operator | System | PublicKey):
         raise Denied("A public key opens nothing here. Ask with a secret key.")
-    found = await tables.keys.find(actor.principal.key.id)
+    found = await tables.keys.find(actor.principal.key_id)
     if found is None:
-        raise NotFound("key", actor.principal.key.id)
+        raise NotFound("key", actor.principal.key_id)
     return found

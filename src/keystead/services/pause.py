@@ -7,12 +7,14 @@ from keystead.domain.ids import KeyId
 from keystead.domain.keys import Key
 from keystead.domain.powers import is_provider
 from keystead.services.access import reach_key
+from keystead.services.acknowledge import acknowledged
 from keystead.services.change import require_unrevoked, save_key
 from keystead.services.context import Actor, Context
 from keystead.services.making import replayed_key, require_within, subject_of
 from keystead.services.mutation import Changed, Mutation, mutation
 
 
+@acknowledged
 async def disable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[Key]:
     """Pause a key at once; one already disabled stays so.
 
@@ -27,6 +29,7 @@ async def disable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[
     return Changed(value=saved, epoch=work.epoch)
 
 
+@acknowledged
 async def enable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[Key]:
     """End a key's pause; one that is not disabled stays as it is.
 
@@ -34,7 +37,7 @@ async def enable_key(context: Context, actor: Actor, key_id: KeyId) -> Changed[K
     """
     async with mutation(context, actor) as work:
         key = await reach_key(work.tables, work.principal, key_id, change=True)
-        require_within(work.principal, key)
+        require_within(work.maker, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
         require_unrevoked(key)

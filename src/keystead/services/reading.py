@@ -5,7 +5,7 @@ from dataclasses import replace
 from keystead.domain.errors import Conflict, Denied, NotFound
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, KeyType, OwnerKind
-from keystead.domain.powers import PersonalKey, Power, is_provider
+from keystead.domain.powers import Operator, PersonalKey, Power, System, is_provider
 from keystead.domain.tokens import Token, presentable
 from keystead.ports import KeyFilter, Listing, Page
 from keystead.services.access import reach_app, reach_key, reach_organization, reach_user, require, sees
@@ -68,7 +68,12 @@ async def reveal_key(context: Context, actor: Actor, key_id: KeyId) -> tuple[Key
     """
     async with context.store.read() as tables:
         key = await reach_key(tables, actor.principal, key_id, change=True)
-    require_within(actor.principal, key)
+        maker = (
+            None
+            if isinstance(actor.principal, Operator | System)
+            else await tables.keys.find(actor.principal.key_id)
+        )
+    require_within(maker, key)
     if key.type is not KeyType.PUBLIC or key.newest.token is None:
         problem = "A secret key's token is shown once, when it is made. Rotate the key to get a new one."
         raise Conflict(problem, code="not-revealable")

@@ -8,6 +8,7 @@ from keystead.domain.ids import AppId, KeyId
 from keystead.domain.keys import Key, OwnerKind, RevokedReason
 from keystead.domain.powers import Principal
 from keystead.services.access import may_change, reach_key
+from keystead.services.acknowledge import acknowledged
 from keystead.services.change import save_key
 from keystead.services.context import Actor, Context
 from keystead.services.making import replayed_key, subject_of
@@ -23,6 +24,7 @@ class Revoked:
     descendants: tuple[KeyId, ...]
 
 
+@acknowledged
 async def revoke_key(
     context: Context, actor: Actor, key_id: KeyId, *, reason: RevokedReason, descendants: bool = False
 ) -> Changed[Revoked]:
@@ -44,6 +46,7 @@ async def revoke_key(
     return Changed(value=Revoked(key=ended, descendants=tuple(it.id for it in made)), epoch=work.epoch)
 
 
+@acknowledged
 async def revoke_self(context: Context, actor: Actor) -> Changed[Key]:
     """Revoke the key that asks, as compromised: whoever holds a token may always end it."""
     async with mutation(context, actor) as work:

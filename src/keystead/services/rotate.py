@@ -7,6 +7,7 @@ from keystead.domain.ids import AppId, KeyId, VersionId
 from keystead.domain.keys import Key, OwnerKind
 from keystead.domain.rotation import MIN_SELF_GRACE, retire, rotate
 from keystead.services.access import reach_key
+from keystead.services.acknowledge import acknowledged
 from keystead.services.change import ceiling_of, granted_expiry, save_key
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import Rotation, asked_expiry
@@ -22,6 +23,7 @@ from keystead.services.mutation import Changed, Mutation, mutation
 from keystead.services.own import own_key
 
 
+@acknowledged
 async def rotate_key(context: Context, actor: Actor, key_id: KeyId, draft: Rotation) -> Changed[Key]:
     """Add a version to a key; the new token is in this answer only.
 
@@ -29,13 +31,14 @@ async def rotate_key(context: Context, actor: Actor, key_id: KeyId, draft: Rotat
     """
     async with mutation(context, actor) as work:
         key = await reach_key(work.tables, work.principal, key_id, change=True)
-        require_within(work.principal, key)
+        require_within(work.maker, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
         rotated = await _rotated(context, work, key, draft)
     return Changed(value=rotated.value, epoch=work.epoch, token=rotated.token)
 
 
+@acknowledged
 async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Changed[Key]:
     """Rotate the key that asks.
 
@@ -47,7 +50,7 @@ async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Change
         await _require_self_rotation(work, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
-        if actor.version is None or actor.version.id != key.newest.id:
+        if actor.version_id != key.newest.id:
             raise Conflict("Only the newest version of a key may rotate it.", code="not-newest-version")
         if draft.grace < MIN_SELF_GRACE:
             least = int(MIN_SELF_GRACE / timedelta(seconds=1))
@@ -56,6 +59,7 @@ async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Change
     return Changed(value=rotated.value, epoch=work.epoch, token=rotated.token)
 
 
+@acknowledged
 async def retire_version(
     context: Context, actor: Actor, key_id: KeyId, version_id: VersionId
 ) -> Changed[Key]:
@@ -81,7 +85,7 @@ async def _rotated(context: Context, work: Mutation, key: Key, draft: Rotation) 
     token = context.new_token(token_kind(key.type, key.owner.kind), key.environment)
     version = new_version(context, token, key.type, work)
     rotated = rotate(key, version, now=work.now, grace=draft.grace, expiry=expiry)
-    require_within(work.principal, rotated)
+    require_within(work.maker, rotated)
     return Changed(value=await save_key(work, "key.rotate", key, rotated), epoch=None, token=token)
 
 

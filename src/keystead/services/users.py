@@ -11,6 +11,7 @@ from keystead.domain.tenants import Member, User
 from keystead.domain.text import make_email, make_external_id, make_name
 from keystead.ports import Listing, Page, Recorded, Tables, TenantFilter
 from keystead.services.access import reach_user, require
+from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import ExternalUser, NewUser, UserChange, drafted_metadata
 from keystead.services.making import given
@@ -26,6 +27,7 @@ class Me:
     members: Sequence[Member]
 
 
+@acknowledged
 async def create_user(context: Context, actor: Actor, draft: NewUser) -> Changed[User]:
     """Make a user. Raises Conflict: `email-taken`, `external-id-taken`."""
     async with mutation(context, actor) as work:
@@ -36,10 +38,9 @@ async def create_user(context: Context, actor: Actor, draft: NewUser) -> Changed
     return Changed(value=user, epoch=work.epoch)
 
 
-async def put_user(
-    context: Context, actor: Actor, external_id: str, draft: ExternalUser
-) -> tuple[Changed[User], bool]:
-    """Bring the user that the provider knows by `external_id` up to date, or make it (True)."""
+@acknowledged
+async def put_user(context: Context, actor: Actor, external_id: str, draft: ExternalUser) -> Changed[User]:
+    """Bring the user that the provider knows by `external_id` up to date, or make it."""
     async with mutation(context, actor) as work:
         require(work.principal, Power.PROVIDE_USERS)
         known = make_external_id(external_id)
@@ -52,7 +53,7 @@ async def put_user(
             email=draft.email, name=draft.name, metadata=draft.metadata, disabled=draft.disabled
         )
         saved = await _save(work, user, await _changed(work, user, change))
-    return Changed(value=saved, epoch=work.epoch), created
+    return Changed(value=saved, epoch=work.epoch, created=created)
 
 
 async def get_user(context: Context, actor: Actor, user_id: UserId) -> User:
@@ -81,6 +82,7 @@ async def list_users(context: Context, actor: Actor, wanted: TenantFilter, page:
         return await tables.users.list(wanted, page)
 
 
+@acknowledged
 async def change_user(
     context: Context, actor: Actor, user_id: UserId, draft: UserChange, *, revision: int | None = None
 ) -> Changed[User]:

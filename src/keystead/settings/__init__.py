@@ -23,14 +23,18 @@ from keystead.settings.parsing import (
     read_count,
     read_database_url,
     read_directory,
+    read_freshness,
     read_host,
+    read_listen,
     read_networks,
+    read_node_name,
     read_places,
     read_port,
     read_public_url,
     read_retention,
     read_root_key,
     read_secret_key,
+    read_workers,
     show_duration,
 )
 
@@ -106,6 +110,25 @@ class Settings:
         default=8420,
         metadata=_about("Server", "TCP port, 1 to 65535", read_port, "The port where the server listens."),
     )
+    workers: int = field(
+        default=1,
+        metadata=_about(
+            "Server",
+            "processes, 1 to 128",
+            read_workers,
+            "How many processes share the port. One for each core that verification may use.",
+        ),
+    )
+    internal_listen: str | None = field(
+        default=None,
+        metadata=_about(
+            "Server",
+            "`host:port` or `unix:/path`",
+            read_listen,
+            "Moves `/auth…`, verify and `/metrics` off the public port, to where only proxies and services "
+            "of yours reach them.",
+        ),
+    )
     public_url: str | None = field(
         default=None,
         metadata=_about(
@@ -132,6 +155,35 @@ class Settings:
             "list of addresses and networks",
             read_networks,
             "The proxies in front of us: only they may ask `/auth`, and only their X-Forwarded-For counts.",
+        ),
+    )
+    node_name: str | None = field(
+        default=None,
+        metadata=_about(
+            "Replica",
+            "1 to 64 of `A-Za-z0-9._-`",
+            read_node_name,
+            "What this node is called in `nodes`. Unset: the machine's host name.",
+        ),
+    )
+    fresh_for: timedelta = field(
+        default=timedelta(seconds=2),
+        metadata=_about(
+            "Replica",
+            "duration, 1s to 1d",
+            read_freshness,
+            "How long after it last proved itself level with the database a node counts as fresh. "
+            "After that it is degraded, serves, and says so.",
+        ),
+    )
+    stale_limit: timedelta = field(
+        default=timedelta(seconds=300),
+        metadata=_about(
+            "Replica",
+            "duration, 1s to 1d, not below `KEYSTEAD_FRESH_FOR`",
+            read_freshness,
+            "How long a node that is cut off from the database goes on accepting keys; then it refuses all, "
+            "with STALE. The bound within which a revoked key is refused everywhere.",
         ),
     )
     token_prefix: str = field(
@@ -245,7 +297,11 @@ def load_settings(environ: Mapping[str, str], **options: str | int | Path | None
     if options:
         raise TypeError(f"no such settings: {', '.join(options)}")
     values: dict[str, Any] = {s.field: _parse(s, found) for s, found in given.items() if found}
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.stale_limit < settings.fresh_for:
+        problem = f"must not be below KEYSTEAD_FRESH_FOR, which is {show_duration(settings.fresh_for)}"
+        raise Misconfigured("KEYSTEAD_STALE_LIMIT", problem)
+    return settings
 
 
 def shown(value: object) -> str:

@@ -20,6 +20,10 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _WHOLE = re.compile(r"[0-9]{1,9}")
+_MAX_WORKERS = 128
+_MAX_FRESHNESS = timedelta(days=1)
+_NODE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _PUBLIC_URL = re.compile(r"([Hh][Tt][Tt][Pp][Ss]?://[^/?#*]+)((?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*)/?")
 SERVICE_LINK_FIX = (
@@ -160,6 +164,38 @@ def read_root_key(text: str, *, field: str) -> Token:
     if text.split("_")[1] != "rk":
         raise InvalidInput(field, "is the token of another kind of key: a root token reads …_rk_live_…")
     return token
+
+
+def read_listen(text: str, *, field: str) -> str:
+    """`host:port`, an IPv6 address in brackets, or `unix:/path`."""
+    path = text.removeprefix("unix:")
+    if path != text and path.startswith("/"):
+        return text
+    parts = _LISTEN.fullmatch(text)
+    if parts is None:
+        raise InvalidInput(
+            field, "write host:port, such as 127.0.0.1:8421 or [::1]:8421, or unix:/run/keystead.sock"
+        )
+    read_host(parts[1] or parts[2], field=field)
+    read_port(parts[3], field=field)
+    return text
+
+
+def read_workers(text: str, *, field: str) -> int:
+    return _whole(text, field=field, most=_MAX_WORKERS)
+
+
+def read_freshness(text: str, *, field: str) -> timedelta:
+    duration = make_duration(text, field=field)
+    if not timedelta(seconds=1) <= duration <= _MAX_FRESHNESS:
+        raise InvalidInput(field, f"write a duration from 1s to {show_duration(_MAX_FRESHNESS)}")
+    return duration
+
+
+def read_node_name(text: str, *, field: str) -> str:
+    if not _NODE_NAME.fullmatch(text):
+        raise InvalidInput(field, "write 1 to 64 letters, digits, dots, hyphens and underscores")
+    return text
 
 
 def show_duration(duration: timedelta) -> str:

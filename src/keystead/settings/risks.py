@@ -56,6 +56,17 @@ def risky(settings: Settings) -> list[Risk]:
             "Put a proxy with TLS in front and write its https address",
         ): _is_clear(settings.public_url),
         Risk(
+            "KEYSTEAD_INTERNAL_LISTEN",
+            "is unset: whoever reaches the public URL also reaches /auth, verify and /metrics",
+            "Set it to where only proxies and services of yours come, such as 127.0.0.1:8421 or "
+            "unix:/run/keystead/internal.sock",
+        ): settings.public_url is not None and settings.internal_listen is None,
+        Risk(
+            "KEYSTEAD_INTERNAL_LISTEN",
+            "is off loopback and without TLS: tokens and verdicts cross that network in clear",
+            "Listen on 127.0.0.1 or a Unix socket, or see to it that nobody else is on that network",
+        ): not _is_here(settings.internal_listen),
+        Risk(
             "KEYSTEAD_TRUSTED_PROXIES",
             f"holds {', '.join(wide)}: any client in there can claim any address",
             "Name only the proxies themselves, such as 10.0.3.7",
@@ -67,6 +78,14 @@ def risky(settings: Settings) -> list[Risk]:
         ): settings.root_key is not None,
     }
     return [risk for risk, present in risks.items() if present]
+
+
+def _is_here(listen: str | None) -> bool:
+    """Whether an internal listener is reached from this machine only; a Unix socket is."""
+    if listen is None or listen.startswith("unix:"):
+        return True
+    host, _, _ = listen.rpartition(":")
+    return is_loopback(host.strip("[]"))
 
 
 def _is_wide(text: str) -> bool:

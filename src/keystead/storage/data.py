@@ -8,6 +8,8 @@ from keystead.domain.errors import Misconfigured
 
 DATABASE = "keystead.sqlite3"
 _SECRET_KEY = "secret.key"  # noqa: S105 - a file's name
+_NODE_ID = "node.id"
+_REPLICA = "replica"
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
 
@@ -40,12 +42,29 @@ def find_secret_key(data: Path) -> bytes | None:
 
 def generated_secret_key(data: Path, fresh: bytes) -> bytes:
     """The directory's secret key; made of `fresh` (32 random bytes) the first time, whoever comes first."""
-    path = data / _SECRET_KEY
-    beside = data / f"{_SECRET_KEY}.{os.getpid()}"
+    return _kept(data, _SECRET_KEY, fresh.hex())
+
+
+def kept_node_id(data: Path, fresh: str) -> str:
+    """The id of the node whose directory it is; `fresh` the first time, whoever comes first."""
+    return _kept(data, _NODE_ID, fresh).decode()
+
+
+def replica_folder(data: Path) -> Path:
+    """The directory's folder for the replica, made if it is not there."""
+    folder = data / _REPLICA
+    folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+    return folder
+
+
+def _kept(data: Path, name: str, fresh: str) -> bytes:
+    """What stands in a file of one line, which is made if it is not there."""
+    path = data / name
+    beside = data / f"{name}.{os.getpid()}"
     if not path.exists():
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(fresh.hex().encode() + b"\n")
+            file.write(fresh.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         try:

@@ -103,6 +103,7 @@ async def test_where_all_is_well_every_check_says_so(data):
         "secret key",
         "public URL",
         "TLS",
+        "internal listener",
         "trusted proxies",
         "insecure",
         "root key",

@@ -1,15 +1,16 @@
 """Keys and attempts from small pools, which meet often enough for a property to mean something."""
 
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 
 from hypothesis import strategies as st
 
 from keystead.domain.constraints import make_constraint
+from keystead.domain.instants import at_ms
 from keystead.domain.keys import Environment, Key, KeyType, OwnerKind
+from keystead.domain.policy import Policy, rules_of, tenant_of
 from keystead.domain.tenants import Ceiling
-from keystead.domain.verdict import Attempt, Demands, Known
+from keystead.domain.verdict import Attempt, Demands, Known, known_of
 from tests.contract.samples import NOW, app, key, organization
 
 HOUR = timedelta(hours=1)
@@ -92,7 +93,7 @@ def some(pool, most=3):
 
 ATTEMPTS = st.builds(
     Attempt,
-    now=st.sampled_from(LATER).map(lambda later: NOW + later),
+    now_ms=st.sampled_from(LATER).map(lambda later: at_ms(NOW + later)),
     method=st.none() | st.sampled_from(METHODS),
     path=st.none() | st.sampled_from(PATHS),
     origin=st.none() | st.sampled_from(SENT_ORIGINS),
@@ -106,6 +107,11 @@ DEMANDS = st.builds(
     type=st.sampled_from([None, None, *KeyType]),
     owner=st.sampled_from([None, OwnerKind.APP, OwnerKind.APP, OwnerKind.USER]),
 )
+
+
+def tried(now=NOW, **circumstances) -> Attempt:
+    """An attempt at an instant."""
+    return Attempt(now_ms=at_ms(now), **circumstances)
 
 
 def made_of(*, lifetime: timedelta | None = None, **changes) -> Key:
@@ -126,13 +132,18 @@ KEYS = st.builds(
 APPS = st.builds(app, allowed_origins=some(ORIGINS, most=1), allowed_networks=some(NETWORKS, most=1))
 
 
-def known(held: Key | None = None, **changes) -> Known:
+ABOVE = {"organization": organization(), "app": app(), "user": None}
+
+
+def known(held: Key | None = None, *, version=None, role=None, **above) -> Known:
     """A key of an app, found by its newest token."""
     held = held or key()
-    found = Known(key=held, version=held.newest, organization=organization(), app=app())
-    return replace(found, **changes)
+    tenants = {name: it and tenant_of(it) for name, it in {**ABOVE, **above}.items()}
+    return known_of(held, version or held.newest, Policy(rules=rules_of(held), role=role, **tenants))
 
 
 KNOWN = st.builds(known, KEYS, app=APPS)
+HELD = st.tuples(KEYS, APPS)
+"""A key and its app, for what changes one of them."""
 
 PUBLIC_CEILING = organization(ceiling=Ceiling(public_methods=("GET", "HEAD", "POST")))

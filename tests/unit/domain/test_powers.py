@@ -1,11 +1,11 @@
 """Who may do what: the design's words, written out by hand as a table."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from keystead.domain.keys import By, ByKind, KeyType
+from keystead.domain.policy import Policy, rules_of, tenant_of
 from keystead.domain.powers import (
     AppKey,
     Operator,
@@ -21,7 +21,7 @@ from keystead.domain.powers import (
 )
 from keystead.domain.scopes import ROOT_SCOPES
 from keystead.domain.tenants import Role, outranks
-from keystead.domain.verdict import Known
+from keystead.domain.verdict import known_of
 from tests.contract.samples import key, key_id, organization_id, personal_key, root_key, user, user_id
 
 ALL = set(Power)
@@ -31,6 +31,7 @@ PROVIDER_ONLY = {
     Power.PROVIDE_USERS,
     Power.PROVIDE_SCOPES,
     Power.MANAGE_ROOT_KEYS,
+    Power.READ_NODES,
     Power.READ_METRICS,
     Power.VERIFY,
 }
@@ -71,7 +72,7 @@ SCOPES = {
     "users:*": {Power.READ_MEMBERS, Power.CHANGE_MEMBERS, Power.READ_USERS, Power.PROVIDE_USERS},
     "scopes:*": {Power.READ_SCOPES, Power.PROVIDE_SCOPES},
     "root_keys:*": {Power.MANAGE_ROOT_KEYS},
-    "nodes:read": set(),
+    "nodes:read": {Power.READ_NODES},
     "audit:read": {Power.READ_AUDIT},
     "usage:read": set(),
     "metrics:read": {Power.READ_METRICS},
@@ -81,11 +82,11 @@ SCOPES = {
 
 def personal(role, **changes):
     held = personal_key(7, **changes)
-    return PersonalKey(key=held, user_id=user_id(1), organization_id=organization_id(1), role=role)
+    return PersonalKey(key_id=held.id, user_id=user_id(1), organization_id=organization_id(1), role=role)
 
 
 def root(*scopes):
-    return RootKey(key=root_key(8, scopes=scopes))
+    return RootKey(key_id=root_key(8).id, scopes=scopes)
 
 
 PRINCIPALS = {
@@ -93,8 +94,8 @@ PRINCIPALS = {
     "system": System(),
     "root key": root("*"),
     "personal key": personal(Role.OWNER),
-    "app key": AppKey(key=key(9)),
-    "public key": PublicKey(key=key(10, type=KeyType.PUBLIC)),
+    "app key": AppKey(key_id=key(9).id),
+    "public key": PublicKey(key_id=key(10).id),
 }
 EACH = pytest.mark.parametrize("name", PRINCIPALS)
 
@@ -113,7 +114,11 @@ def test_a_root_key_holds_what_its_scope_says(scope):
 
 
 def test_a_root_key_holds_the_powers_of_all_its_scopes():
-    assert powers_of(root("verify", "keys:*", "nodes:read")) == SCOPES["verify"] | SCOPES["keys:*"]
+    assert powers_of(root("verify", "keys:*", "nodes:read")) == {
+        Power.VERIFY,
+        Power.READ_NODES,
+        *SCOPES["keys:*"],
+    }
 
 
 def test_a_root_key_without_scopes_holds_nothing():
@@ -165,8 +170,8 @@ def test_operators_may_do_all_and_app_and_public_keys_nothing(name, powers):
 
 @pytest.mark.parametrize("scopes", [("*",), ("keys:*", "verify"), ("*:*",)], ids=str)
 def test_no_scope_gives_an_app_or_public_key_a_power(scopes):
-    assert powers_of(AppKey(key=key(scopes=scopes))) == set()
-    assert powers_of(PublicKey(key=key(scopes=scopes, type=KeyType.PUBLIC))) == set()
+    assert powers_of(principal_of(found(key(scopes=scopes)))) == set()
+    assert powers_of(principal_of(found(key(scopes=scopes, **PUBLIC)))) == set()
 
 
 @pytest.mark.parametrize(
@@ -212,8 +217,9 @@ def test_audit_names_who_acted(name, by):
     assert PRINCIPALS[name].by == by
 
 
-def found(held, **changes):
-    return replace(Known(key=held, version=held.newest), **changes)
+def found(held, *, user=None, role=None):
+    above = Policy(rules=rules_of(held), user=user and tenant_of(user), role=role)
+    return known_of(held, held.newest, above)
 
 
 PUBLIC = {"type": KeyType.PUBLIC}
@@ -239,9 +245,9 @@ def test_a_key_acts_as_what_it_is(known, principal):
 def test_a_personal_key_acts_with_the_role_held_at_this_moment():
     known = found(personal_key(), user=user(3), role=Role.VIEWER)
     assert principal_of(known) == PersonalKey(
-        key=known.key, user_id=user_id(3), organization_id=organization_id(1), role=Role.VIEWER
+        key_id=known.key_id, user_id=user_id(3), organization_id=organization_id(1), role=Role.VIEWER
     )
-    assert powers_of(principal_of(replace(known, role=Role.ADMIN))) == ADMIN
+    assert powers_of(principal_of(found(personal_key(), user=user(3), role=Role.ADMIN))) == ADMIN
 
 
 def test_a_personal_key_whose_user_left_holds_no_power_and_reaches_nothing():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keystead.domain.constraints import make_constraints
 from keystead.domain.reach import Reach, reach_of, wider_in
-from keystead.domain.verdict import Attempt, Demands, decide
+from keystead.domain.verdict import Demands, decide
 from tests.contract.samples import DAY, NOW, full_key, key
 from tests.unit.domain.cases import (
     ADDRESSES,
@@ -29,6 +29,7 @@ from tests.unit.domain.cases import (
     known,
     made_of,
     some,
+    tried,
 )
 
 
@@ -209,13 +210,13 @@ def test_whatever_a_key_within_another_accepts_the_other_accepts_too(pair, of, a
 
 EVERY_ATTEMPT = {
     "constraints": [
-        Attempt(now=NOW, method=method, path=path, overridden=overridden)
+        tried(method=method, path=path, overridden=overridden)
         for method in (None, *METHODS)
         for path in (None, *PATHS)
         for overridden in (False, True)
     ],
-    "allowed_origins": [Attempt(now=NOW, origin=origin) for origin in (None, *SENT_ORIGINS)],
-    "allowed_networks": [Attempt(now=NOW, address=address) for address in (None, *ADDRESSES)],
+    "allowed_origins": [tried(origin=origin) for origin in (None, *SENT_ORIGINS)],
+    "allowed_networks": [tried(address=address) for address in (None, *ADDRESSES)],
 }
 
 

@@ -100,6 +100,18 @@ def test_versions_already_in_grace_keep_their_promise():
     assert [it.retires_at for it in after.versions] == [NOW + INSTANT, NOW + 30 * DAY, NOW + HOUR, None]
 
 
+@pytest.mark.parametrize(
+    ("ends", "then"),
+    [(-HOUR, -HOUR), (INSTANT, INSTANT), (2 * HOUR, HOUR)],
+    ids=["retired", "earlier than the grace", "later than the grace"],
+)
+def test_a_newest_version_with_an_end_of_its_own_is_never_given_a_later_one(ends, then):
+    # What came after it was lost with a primary's history.
+    after = rotated(key_with(None, NOW + ends), grace=HOUR)
+    assert after.versions[1].retires_at == NOW + then
+    assert after.newest.retires_at is None
+
+
 def test_a_grace_of_zero_ends_every_earlier_version_at_once():
     held = key_with(NOW - HOUR, NOW + INSTANT, NOW + 30 * DAY, None)
     after = rotated(held, grace=NOTHING)

@@ -1,18 +1,17 @@
 """What binds a key that makes or changes keys: its own reach within its kind, nothing between kinds."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from keystead.domain.constraints import make_constraints
 from keystead.domain.errors import Denied
 from keystead.domain.keys import Environment, KeyType, OwnerKind
-from keystead.domain.powers import AppKey, Operator, PersonalKey, PublicKey, RootKey, System
 from keystead.domain.reach import reach_of
-from keystead.domain.tenants import Role
 from keystead.domain.tokens import TokenKind, make_token
 from keystead.services.making import maker_reach, require_maker, require_within, token_kind
-from tests.contract.samples import DAY, NOW, key, organization_id, personal_key, root_key, user_id
+from tests.contract.samples import DAY, NOW, key, personal_key, root_key
 
 NARROW = {
     "constraints": make_constraints([("prefix", "/apps/", ["GET"])]),
@@ -24,46 +23,38 @@ NARROW = {
 }
 
 
-def personal(**changes):
-    held = personal_key(1, **changes)
-    return PersonalKey(key=held, user_id=user_id(1), organization_id=organization_id(1), role=Role.OWNER)
-
-
-PRINCIPALS = {
-    "operator": Operator(),
-    "system": System(),
-    "root key": RootKey(key=root_key(2, **NARROW)),
-    "personal key": personal(**NARROW),
-    "app key": AppKey(key=key(3, **NARROW)),
-    "public key": PublicKey(key=key(4, type=KeyType.PUBLIC, **NARROW)),
+MAKERS = {
+    "nobody": None,
+    "root key": root_key(2, **NARROW),
+    "personal key": personal_key(3, **NARROW),
+    "app key": key(4, **NARROW),
 }
 MADE = {OwnerKind.APP: key(9), OwnerKind.USER: personal_key(9), OwnerKind.INSTANCE: root_key(9)}
 
 
 @pytest.mark.parametrize("kind", OwnerKind)
-@pytest.mark.parametrize("name", PRINCIPALS)
+@pytest.mark.parametrize("name", MAKERS)
 def test_a_maker_is_bound_within_its_kind_only(name, kind):
     binds = {
         ("root key", OwnerKind.INSTANCE),
         ("personal key", OwnerKind.USER),
         ("app key", OwnerKind.APP),
     }
-    principal = PRINCIPALS[name]
-    bound = maker_reach(principal, kind)
-    assert bound == (reach_of(principal.key) if (name, kind) in binds else None)
+    maker = MAKERS[name]
+    assert maker_reach(maker, kind) == (reach_of(maker) if (name, kind) in binds else None)
 
 
 @pytest.mark.parametrize("kind", OwnerKind)
-@pytest.mark.parametrize("name", ["operator", "root key", "personal key"])
+@pytest.mark.parametrize("name", MAKERS)
 def test_what_is_wider_is_refused_within_a_kind(name, kind):
-    principal = PRINCIPALS[name]
-    if maker_reach(principal, kind) is None:
-        require_within(principal, MADE[kind])
+    maker = MAKERS[name]
+    if maker_reach(maker, kind) is None:
+        require_within(maker, MADE[kind])
         return
     with pytest.raises(Denied, match=r"^constraints: wider than the key that asks") as refusal:
-        require_within(principal, MADE[kind])
+        require_within(maker, MADE[kind])
     assert refusal.value.code == "beyond-reach"
-    require_within(principal, replace(MADE[kind], **NARROW))
+    require_within(maker, replace(MADE[kind], **NARROW))
 
 
 @pytest.mark.parametrize(
@@ -78,17 +69,17 @@ def test_what_is_wider_is_refused_within_a_kind(name, kind):
 )
 def test_the_wider_field_is_named(changes, field):
     with pytest.raises(Denied, match=rf"^{field}: .*Keep within its own {field}\.$"):
-        require_within(PRINCIPALS["root key"], replace(root_key(9, **NARROW), **changes))
+        require_within(MAKERS["root key"], replace(root_key(9, **NARROW), **changes))
 
 
-@pytest.mark.parametrize("name", PRINCIPALS)
+@pytest.mark.parametrize("name", MAKERS)
 def test_an_ephemeral_key_makes_none(name):
-    principal = PRINCIPALS[name]
-    require_maker(principal)
-    if name in {"operator", "system"}:
+    maker = MAKERS[name]
+    require_maker(SimpleNamespace(maker=maker))
+    if maker is None:
         return
     with pytest.raises(Denied, match="ephemeral") as refusal:
-        require_maker(replace(principal, key=replace(principal.key, ephemeral=True)))
+        require_maker(SimpleNamespace(maker=replace(maker, ephemeral=True)))
     assert refusal.value.code == "ephemeral-makes-none"
 
 

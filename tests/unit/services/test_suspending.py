@@ -16,11 +16,18 @@ EARLIER = NOW - timedelta(days=1)
 
 def member(number=1):
     return PersonalKey(
-        key=personal_key(number), user_id=user_id(number), organization_id=organization_id(1), role=Role.OWNER
+        key_id=personal_key(number).id,
+        user_id=user_id(number),
+        organization_id=organization_id(1),
+        role=Role.OWNER,
     )
 
 
-PROVIDERS = {"operator": Operator(), "system": System(), "root key": RootKey(key=root_key(50))}
+PROVIDERS = {
+    "operator": Operator(),
+    "system": System(),
+    "root key": RootKey(key_id=root_key(50).id, scopes=("*",)),
+}
 PRINCIPALS = {**PROVIDERS, "member": member()}
 BY_ANYONE = pytest.mark.parametrize("name", PRINCIPALS)
 BY_PROVIDER = pytest.mark.parametrize("name", PROVIDERS)

@@ -2,9 +2,11 @@
 
 import pytest
 
+from keystead.domain.instants import at_ms
 from keystead.domain.keys import Environment
+from keystead.domain.policy import Policy, rules_of
 from keystead.domain.tokens import Token, TokenKind, make_token
-from keystead.domain.verdict import Attempt, Demands, Known, Reason
+from keystead.domain.verdict import Attempt, Demands, Known, Reason, known_of
 from keystead.services.context import Context, Seals
 from keystead.services.verify import explain_verify, verify
 from tests.contract.samples import NOW, key, root_key, version
@@ -13,7 +15,8 @@ from tests.unit.domain.cases import known
 TOKEN = make_token("ks", TokenKind.SECRET, Environment.LIVE, bytes(range(32)))
 FOREIGN = Token("SG.0123456789abcdef")
 TYPO = Token(TOKEN.reveal()[:-1] + ("0" if TOKEN.reveal()[-1] != "0" else "1"))
-AT_NOW = Attempt(now=NOW)
+SO_FAR = [(Reason.STALE, True), (Reason.MISSING, True)]
+AT_NOW = Attempt(at_ms(NOW))
 
 
 class Memory:
@@ -21,17 +24,21 @@ class Memory:
 
     def __init__(self, **found: Known) -> None:
         self.found = {}
+        self.age = 0
         self.asked: list[bytes] = []
         self.used: list[Known] = []
 
     def hold(self, token: Token, found: Known) -> None:
         self.found[token.digest] = found
 
-    async def find(self, digest: bytes) -> Known | None:
+    def age_ms(self) -> int:
+        return self.age
+
+    def find(self, digest: bytes) -> Known | None:
         self.asked.append(digest)
         return self.found.get(digest)
 
-    def count(self, found: Known, at: object) -> None:
+    def count(self, found: Known, now_ms: int) -> None:
         self.used.append(found)
 
 
@@ -43,7 +50,12 @@ def memory():
 @pytest.fixture
 def context(memory):
     return Context(
-        store=None, index=memory, uses=memory, clock=lambda: NOW, entropy=bytes, seals=Seals(b"x" * 32)
+        store=None,
+        replica=memory,
+        uses=memory,
+        clock_ms=lambda: at_ms(NOW),
+        entropy=bytes,
+        seals=Seals(b"x" * 32),
     )
 
 
@@ -52,8 +64,8 @@ def held_by(token, **changes):
 
 
 @pytest.mark.parametrize("reason", [Reason.MISSING, Reason.MALFORMED])
-async def test_without_a_token_nothing_is_looked_up(context, memory, reason):
-    verdict = await verify(context, reason, AT_NOW, Demands())
+def test_without_a_token_nothing_is_looked_up(context, memory, reason):
+    verdict = verify(context, reason, AT_NOW, Demands())
     assert (verdict.reason, verdict.known) == (reason, None)
     assert memory.asked == []
 
@@ -66,39 +78,37 @@ async def test_without_a_token_nothing_is_looked_up(context, memory, reason):
         pytest.param(FOREIGN, Reason.MALFORMED, id="foreign, not there"),
     ],
 )
-async def test_a_token_that_is_not_there_was_looked_up_once_whatever_it_looks_like(
-    context, memory, token, reason
-):
-    verdict = await verify(context, token, AT_NOW, Demands())
+def test_a_token_that_is_not_there_was_looked_up_once_whatever_it_looks_like(context, memory, token, reason):
+    verdict = verify(context, token, AT_NOW, Demands())
     assert (verdict.reason, verdict.known) == (reason, None)
     assert memory.asked == [token.digest]
 
 
 @pytest.mark.parametrize("token", [TOKEN, FOREIGN], ids=["ours", "imported"])
-async def test_a_token_that_is_there_is_accepted_and_counted_once(context, memory, token):
+def test_a_token_that_is_there_is_accepted_and_counted_once(context, memory, token):
     found = held_by(token)
     memory.hold(token, found)
-    verdict = await verify(context, token, AT_NOW, Demands())
+    verdict = verify(context, token, AT_NOW, Demands())
     assert verdict.accepted
     assert verdict.known is found
     assert memory.used == [found]
 
 
 @pytest.mark.parametrize("owner", [Demands(), Demands(owner=None)], ids=["app", "any"])
-async def test_a_root_key_is_unknown_where_the_providers_api_is_asked(context, memory, owner):
+def test_a_root_key_is_unknown_where_the_providers_api_is_asked(context, memory, owner):
     found = root_key(scopes=("*",))
-    memory.hold(TOKEN, Known(key=found, version=found.newest))
-    verdict = await verify(context, TOKEN, AT_NOW, owner)
+    memory.hold(TOKEN, known_of(found, found.newest, Policy(rules=rules_of(found))))
+    verdict = verify(context, TOKEN, AT_NOW, owner)
     assert (verdict.reason, verdict.known) == (Reason.UNKNOWN, None)
-    explained, checks = await explain_verify(context, TOKEN, AT_NOW, owner)
+    explained, checks = explain_verify(context, TOKEN, AT_NOW, owner)
     assert (explained.reason, explained.known) == (Reason.UNKNOWN, None)
     assert checks[-1] == (Reason.UNKNOWN, False)
     assert memory.used == []
 
 
-async def test_a_refused_key_is_named_and_costs_nothing(context, memory):
+def test_a_refused_key_is_named_and_costs_nothing(context, memory):
     memory.hold(TOKEN, held_by(TOKEN, revoked_at=NOW))
-    verdict = await verify(context, TOKEN, AT_NOW, Demands())
+    verdict = verify(context, TOKEN, AT_NOW, Demands())
     assert verdict.reason is Reason.REVOKED
     assert verdict.known is not None
     assert memory.used == []
@@ -107,27 +117,49 @@ async def test_a_refused_key_is_named_and_costs_nothing(context, memory):
 @pytest.mark.parametrize(
     ("presented", "checks"),
     [
-        (Reason.MISSING, [(Reason.MISSING, False)]),
-        (Reason.MALFORMED, [(Reason.MISSING, True), (Reason.MALFORMED, False)]),
-        (TYPO, [(Reason.MISSING, True), (Reason.MALFORMED, False)]),
-        (TOKEN, [(Reason.MISSING, True), (Reason.MALFORMED, True), (Reason.UNKNOWN, False)]),
+        (Reason.MISSING, [(Reason.STALE, True), (Reason.MISSING, False)]),
+        (Reason.MALFORMED, [*SO_FAR, (Reason.MALFORMED, False)]),
+        (TYPO, [*SO_FAR, (Reason.MALFORMED, False)]),
+        (TOKEN, [*SO_FAR, (Reason.MALFORMED, True), (Reason.UNKNOWN, False)]),
     ],
     ids=["missing", "malformed", "typo", "unknown"],
 )
-async def test_an_explanation_ends_where_no_key_was_found(context, presented, checks):
-    verdict, explained = await explain_verify(context, presented, AT_NOW, Demands())
+def test_an_explanation_ends_where_no_key_was_found(context, presented, checks):
+    verdict, explained = explain_verify(context, presented, AT_NOW, Demands())
     assert list(explained) == checks
     assert verdict.reason is checks[-1][0]
 
 
-async def test_an_explanation_goes_on_past_the_first_failure_and_counts_nothing(context, memory):
+def test_an_explanation_goes_on_past_the_first_failure_and_counts_nothing(context, memory):
     memory.hold(TOKEN, held_by(TOKEN, revoked_at=NOW, expires_at=NOW, scopes=()))
-    verdict, explained = await explain_verify(context, TOKEN, AT_NOW, Demands(scopes=("a:b",)))
+    verdict, explained = explain_verify(context, TOKEN, AT_NOW, Demands(scopes=("a:b",)))
     assert verdict.reason is Reason.REVOKED
     assert [reason.value for reason, passed in explained if not passed] == [
         "REVOKED",
         "EXPIRED",
         "SCOPE_MISSING",
     ]
-    assert [reason for reason, _ in explained] == list(Reason)[1:16]
+    assert [reason for reason, _ in explained] == list(Reason)[:16]
     assert memory.used == []
+
+
+@pytest.mark.parametrize("presented", [TOKEN, Reason.MISSING, Reason.MALFORMED], ids=["token", "none", "odd"])
+@pytest.mark.parametrize(
+    ("age_ms", "stale"),
+    [
+        pytest.param(0, False, id="level"),
+        pytest.param(299_999, False, id="the millisecond before"),
+        pytest.param(300_000, True, id="at"),
+        pytest.param(300_001, True, id="after"),
+    ],
+)
+def test_from_the_stale_limit_on_everything_is_refused_and_nothing_is_looked_up(
+    context, memory, presented, age_ms, stale
+):
+    memory.hold(TOKEN, held_by(TOKEN))
+    memory.age = age_ms
+    verdict = verify(context, presented, AT_NOW, Demands())
+    assert (verdict.reason is Reason.STALE) == stale
+    if stale:
+        assert (verdict.known, memory.asked) == (None, [])
+        assert list(explain_verify(context, presented, AT_NOW, Demands())[1]) == [(Reason.STALE, False)]

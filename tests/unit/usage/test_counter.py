@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from keystead.domain.errors import Unavailable
-from keystead.domain.verdict import Known
+from keystead.domain.instants import at_ms
+from keystead.domain.policy import Policy, rules_of
+from keystead.domain.verdict import Known, known_of
 from keystead.ports import Used
 from keystead.usage.counter import UseCounter
 from tests.contract.samples import DAY, NOW, key, key_id, version_id
@@ -36,13 +38,14 @@ class FakeStore:
 
 
 def known(number: int = 1) -> Known:
-    return Known(key=key(number), version=key(number).newest)
+    held = key(number)
+    return known_of(held, held.newest, Policy(rules=rules_of(held)))
 
 
 async def test_uses_of_one_version_are_one_row_with_the_latest_instant() -> None:
     counter, store = UseCounter(), FakeStore()
     for at in (NOW, NOW + DAY, NOW - DAY):
-        counter.count(known(), at)
+        counter.count(known(), at_ms(at))
     await counter.flush(store)
     assert store.batches == [
         [Used(key_id=key_id(), version_id=version_id(), count=3, last_used_at=NOW + DAY)],
@@ -51,7 +54,7 @@ async def test_uses_of_one_version_are_one_row_with_the_latest_instant() -> None
 
 async def test_a_flush_of_nothing_does_not_ask_the_store() -> None:
     counter, store = UseCounter(), FakeStore()
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     await counter.flush(store)
     await counter.flush(store)
     assert len(store.batches) == 1
@@ -61,7 +64,7 @@ async def test_counts_wait_while_the_store_is_unavailable() -> None:
     counter, store = UseCounter(), FakeStore()
     store.failure = Unavailable("database")
     for _ in range(3):
-        counter.count(known(), NOW)
+        counter.count(known(), at_ms(NOW))
         await counter.flush(store)
     store.failure = None
     await counter.flush(store)
@@ -72,11 +75,11 @@ async def test_counts_wait_while_the_store_is_unavailable() -> None:
 async def test_what_is_counted_during_a_flush_is_not_lost(failure: Exception | None) -> None:
     counter, store = UseCounter(), FakeStore()
     store.go_on.clear()
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     flush = asyncio.create_task(counter.flush(store))
     await store.entered.wait()
-    counter.count(known(), NOW + DAY)
-    counter.count(known(2), NOW)
+    counter.count(known(), at_ms(NOW + DAY))
+    counter.count(known(2), at_ms(NOW))
     store.failure = failure
     store.go_on.set()
     await flush
@@ -89,7 +92,7 @@ async def test_what_is_counted_during_a_flush_is_not_lost(failure: Exception | N
 async def test_a_cancelled_flush_keeps_its_counts() -> None:
     counter, store = UseCounter(), FakeStore()
     store.go_on.clear()
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     flush = asyncio.create_task(counter.flush(store))
     await store.entered.wait()
     flush.cancel()
@@ -103,11 +106,11 @@ async def test_a_cancelled_flush_keeps_its_counts() -> None:
 async def test_versions_beyond_the_bound_are_dropped_and_counted() -> None:
     counter, store = UseCounter(max_versions=2), FakeStore()
     for number in (1, 2, 3, 3, 1):
-        counter.count(known(number), NOW)
+        counter.count(known(number), at_ms(NOW))
     assert counter.dropped == 2
     await counter.flush(store)
     assert store.total == 3
-    counter.count(known(3), NOW)
+    counter.count(known(3), at_ms(NOW))
     await counter.flush(store)
     assert store.total == 4
 
@@ -116,11 +119,11 @@ async def test_counts_put_back_obey_the_bound() -> None:
     counter, store = UseCounter(max_versions=1), FakeStore()
     store.go_on.clear()
     store.failure = Unavailable("database")
-    counter.count(known(1), NOW)
-    counter.count(known(1), NOW)
+    counter.count(known(1), at_ms(NOW))
+    counter.count(known(1), at_ms(NOW))
     flush = asyncio.create_task(counter.flush(store))
     await store.entered.wait()
-    counter.count(known(2), NOW)
+    counter.count(known(2), at_ms(NOW))
     store.go_on.set()
     await flush
     assert counter.dropped == 2
@@ -129,9 +132,9 @@ async def test_counts_put_back_obey_the_bound() -> None:
 async def test_running_flushes_each_interval_and_once_more_at_the_end() -> None:
     counter, store, stop = UseCounter(), FakeStore(), asyncio.Event()
     running = asyncio.create_task(counter.run(store, stop=stop, interval=timedelta(milliseconds=1)))
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     await store.entered.wait()
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     stop.set()
     await running
     assert store.total == 2
@@ -140,7 +143,7 @@ async def test_running_flushes_each_interval_and_once_more_at_the_end() -> None:
 async def test_stopping_does_not_wait_for_the_interval() -> None:
     counter, store, stop = UseCounter(), FakeStore(), asyncio.Event()
     running = asyncio.create_task(counter.run(store, stop=stop, interval=DAY))
-    counter.count(known(), NOW)
+    counter.count(known(), at_ms(NOW))
     stop.set()
     async with asyncio.timeout(1):
         await running

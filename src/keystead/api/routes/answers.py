@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
-from keystead.api.desk import provide_once_desk
+from keystead.api.desk import QUERY, provide_once_desk, provide_waiting_desk, provide_waiting_once_desk
 from keystead.api.problem import MEDIA_TYPE, Problem
 from keystead.domain.errors import InvalidInput, NotFound
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, UserId, VersionId, is_id
@@ -22,6 +22,15 @@ IfMatch = Annotated[
 ]
 ONCE = {"desk": Provide(provide_once_desk)}
 """What a POST depends on that may carry an `Idempotency-Key`."""
+
+WAIT = {"desk": Provide(provide_waiting_desk)}
+"""What a change depends on that can make an epoch, and so may `wait` for all nodes."""
+
+WAIT_ONCE = {"desk": Provide(provide_waiting_once_desk)}
+"""What a POST depends on that may do both."""
+
+WAITS = {QUERY: ("wait",)}
+"""The options of a route that may `wait`."""
 
 REPLAY_NOTICE = (
     "An earlier request with this Idempotency-Key did this, and its token went with that answer. "

@@ -10,8 +10,10 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 from keystead.api.desk import QUERY, AtDesk, Desk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
 from keystead.api.routes.answers import (
-    ONCE,
     REPLAY_NOTICE,
+    WAIT,
+    WAIT_ONCE,
+    WAITS,
     IfMatch,
     app_id,
     created,
@@ -129,14 +131,14 @@ def wanted_labels(request: Request[Any, Any, Any]) -> dict[str, str]:
 AFilter = NamedDependency[SkipValidation[KeyFilter]]
 
 
-@post("/apps/{app:str}/keys", responses=errors(404, 409, 413), dependencies=ONCE)
+@post("/apps/{app:str}/keys", responses=errors(404, 409, 413), dependencies=WAIT_ONCE, opt=WAITS)
 async def post_app_key(app: FromPath[str], data: JSONBody[NewKey], desk: AtDesk) -> Response[KeyView]:
     """Create a key of an app. Its token is in this answer only."""
     changed = await create_app_key(desk.context, desk.actor, app_id(app), data)
     return created(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/users/{user:str}/keys", responses=errors(404, 409, 413), dependencies=ONCE)
+@post("/users/{user:str}/keys", responses=errors(404, 409, 413), dependencies=WAIT_ONCE, opt=WAITS)
 async def post_personal_key(
     user: FromPath[str], data: JSONBody[NewPersonalKey], desk: AtDesk
 ) -> Response[KeyView]:
@@ -145,7 +147,7 @@ async def post_personal_key(
     return created(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/root-keys", responses=errors(409, 413), dependencies=ONCE)
+@post("/root-keys", responses=errors(409, 413), dependencies=WAIT_ONCE, opt=WAITS)
 async def post_root_key(data: JSONBody[NewRootKey], desk: AtDesk) -> Response[KeyView]:
     """Create a root key, which administers the instance. Its token is in this answer only."""
     changed = await create_root_key(desk.context, desk.actor, data)
@@ -204,7 +206,7 @@ async def get_one(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     return ok(view_key(found, desk.context.clock()), found.revision)
 
 
-@patch("/keys/{key:str}", responses=errors(404, 409, 412, 413))
+@patch("/keys/{key:str}", responses=errors(404, 409, 412, 413), dependencies=WAIT, opt=WAITS)
 async def patch_one(
     key: FromPath[str], data: JSONBody[KeyChange], desk: AtDesk, if_match: IfMatch = None
 ) -> Response[KeyView]:
@@ -215,7 +217,11 @@ async def patch_one(
 
 
 @delete(
-    "/keys/{key:str}", status_code=200, responses=errors(404, 409), opt={QUERY: ("reason", "descendants")}
+    "/keys/{key:str}",
+    status_code=200,
+    responses=errors(404, 409),
+    dependencies=WAIT,
+    opt={QUERY: (*WAITS[QUERY], "reason", "descendants")},
 )
 async def delete_one(
     key: FromPath[str],
@@ -227,11 +233,17 @@ async def delete_one(
     changed = await revoke_key(desk.context, desk.actor, key_id(key), reason=reason, descendants=descendants)
     revoked = changed.value
     made = revoked.descendants if descendants else None
-    view = view_key(revoked.key, desk.context.clock(), epoch=changed.epoch, descendants=made)
+    view = view_key(revoked.key, desk.context.clock(), changed, descendants=made)
     return ok(view, revoked.key.revision)
 
 
-@post("/keys/{key:str}/rotate", status_code=200, responses=errors(404, 409, 413), dependencies=ONCE)
+@post(
+    "/keys/{key:str}/rotate",
+    status_code=200,
+    responses=errors(404, 409, 413),
+    dependencies=WAIT_ONCE,
+    opt=WAITS,
+)
 async def post_rotate(
     key: FromPath[str], desk: AtDesk, data: JSONBody[Rotation | None] = None
 ) -> Response[KeyView]:
@@ -240,21 +252,31 @@ async def post_rotate(
     return ok(view_changed(desk, changed), changed.value.revision)
 
 
-@delete("/keys/{key:str}/versions/{version:str}", status_code=200, responses=errors(404, 409))
+@delete(
+    "/keys/{key:str}/versions/{version:str}",
+    status_code=200,
+    responses=errors(404, 409),
+    dependencies=WAIT,
+    opt=WAITS,
+)
 async def delete_version(key: FromPath[str], version: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     """Retire one version of a key now."""
     changed = await retire_version(desk.context, desk.actor, key_id(key), version_id(version))
     return ok(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/keys/{key:str}/disable", status_code=200, responses=errors(404, 409), dependencies=ONCE)
+@post(
+    "/keys/{key:str}/disable", status_code=200, responses=errors(404, 409), dependencies=WAIT_ONCE, opt=WAITS
+)
 async def post_disable(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     """Pause a key at once."""
     changed = await disable_key(desk.context, desk.actor, key_id(key))
     return ok(view_changed(desk, changed), changed.value.revision)
 
 
-@post("/keys/{key:str}/enable", status_code=200, responses=errors(404, 409), dependencies=ONCE)
+@post(
+    "/keys/{key:str}/enable", status_code=200, responses=errors(404, 409), dependencies=WAIT_ONCE, opt=WAITS
+)
 async def post_enable(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
     """End a key's pause."""
     changed = await enable_key(desk.context, desk.actor, key_id(key))
@@ -276,9 +298,7 @@ def key_position(key: Key) -> Position:
 def view_changed(desk: Desk, changed: Changed[Key]) -> KeyView:
     """A key after a change, with its token if one was made, or how to get one when the answer is a replay."""
     notice = REPLAY_NOTICE if changed.replayed else None
-    return view_key(
-        changed.value, desk.context.clock(), token=changed.token, epoch=changed.epoch, notice=notice
-    )
+    return view_key(changed.value, desk.context.clock(), changed, token=changed.token, notice=notice)
 
 
 def _list(desk: Desk, listing: Listing[Key]) -> ListView[KeyView]:

@@ -10,7 +10,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 from keystead.api.desk import QUERY, AtDesk
 from keystead.api.paging import PAGE_QUERY, Cursor, Limit, page_at, view_list
 from keystead.api.routes.answers import (
-    ONCE,
+    WAIT,
+    WAIT_ONCE,
+    WAITS,
     IfMatch,
     app_id,
     created,
@@ -80,11 +82,11 @@ def sent_external_id(request: Request[Any, Any, Any]) -> str:
 ATenantFilter = NamedDependency[SkipValidation[TenantFilter]]
 
 
-@post("/organizations", responses=errors(409, 413), dependencies=ONCE)
+@post("/organizations", responses=errors(409, 413), dependencies=WAIT_ONCE, opt=WAITS)
 async def post_organization(data: JSONBody[NewOrganization], desk: AtDesk) -> Response[OrganizationView]:
     """Create an organization, with a first app and its public key, "Default API Key"."""
     changed = await organizations.create_organization(desk.context, desk.actor, data)
-    return created(view_organization(changed.value, changed.epoch), changed.value.revision)
+    return created(view_organization(changed.value, changed), changed.value.revision)
 
 
 @get("/organizations", responses=errors(), opt={QUERY: TENANT_QUERY})
@@ -108,7 +110,9 @@ async def get_organization(organization: FromPath[str], desk: AtDesk) -> Respons
     return ok(view_organization(found), found.revision)
 
 
-@patch("/organizations/{organization:str}", responses=errors(404, 409, 412, 413))
+@patch(
+    "/organizations/{organization:str}", responses=errors(404, 409, 412, 413), dependencies=WAIT, opt=WAITS
+)
 async def patch_organization(
     organization: FromPath[str],
     data: JSONBody[OrganizationChange],
@@ -123,12 +127,14 @@ async def patch_organization(
         data,
         revision=wanted_revision(if_match),
     )
-    return ok(view_organization(changed.value, changed.epoch), changed.value.revision)
+    return ok(view_organization(changed.value, changed), changed.value.revision)
 
 
 @put(
     "/organizations/external/{external_id:path}",
     responses={**errors(409, 413), **created_spec(OrganizationView)},
+    dependencies=WAIT,
+    opt=WAITS,
 )
 async def put_organization(
     external_id: FromPath[str],  # noqa: ARG001 - see `sent_external_id`
@@ -138,16 +144,18 @@ async def put_organization(
 ) -> Response[OrganizationView]:
     """Create or update the organization that you know by `external_id`; the same again changes nothing."""
     known = sent_external_id(request)
-    changed, made = await organizations.put_organization(desk.context, desk.actor, known, data)
-    view = view_organization(changed.value, changed.epoch)
-    return created(view, changed.value.revision) if made else ok(view, changed.value.revision)
+    changed = await organizations.put_organization(desk.context, desk.actor, known, data)
+    view = view_organization(changed.value, changed)
+    return (created if changed.created else ok)(view, changed.value.revision)
 
 
-@delete("/organizations/{organization:str}", status_code=200, responses=errors(404))
+@delete(
+    "/organizations/{organization:str}", status_code=200, responses=errors(404), dependencies=WAIT, opt=WAITS
+)
 async def delete_organization(organization: FromPath[str], desk: AtDesk) -> OrganizationView:
     """Delete an organization and its apps, and revoke all keys below it."""
     changed = await organizations.delete_organization(desk.context, desk.actor, organization_id(organization))
-    return view_organization(changed.value, changed.epoch)
+    return view_organization(changed.value, changed)
 
 
 @get("/organizations/{organization:str}/members", responses=errors(404), opt={QUERY: PAGE_QUERY})
@@ -164,16 +172,26 @@ async def get_members(
     )
 
 
-@post("/organizations/{organization:str}/members", responses=errors(404, 409, 413), dependencies=ONCE)
+@post(
+    "/organizations/{organization:str}/members",
+    responses=errors(404, 409, 413),
+    dependencies=WAIT_ONCE,
+    opt=WAITS,
+)
 async def post_member(
     organization: FromPath[str], data: JSONBody[NewMember], desk: AtDesk
 ) -> Response[MemberView]:
     """Add a member by e-mail, or by user id."""
     changed = await members.add_member(desk.context, desk.actor, organization_id(organization), data)
-    return created(view_member(changed.value, changed.epoch))
+    return created(view_member(changed.value, changed))
 
 
-@patch("/organizations/{organization:str}/members/{user:str}", responses=errors(404, 409, 413))
+@patch(
+    "/organizations/{organization:str}/members/{user:str}",
+    responses=errors(404, 409, 413),
+    dependencies=WAIT,
+    opt=WAITS,
+)
 async def patch_member(
     organization: FromPath[str], user: FromPath[str], data: JSONBody[MemberChange], desk: AtDesk
 ) -> MemberView:
@@ -181,16 +199,22 @@ async def patch_member(
     changed = await members.change_member(
         desk.context, desk.actor, organization_id(organization), user_id(user), data
     )
-    return view_member(changed.value, changed.epoch)
+    return view_member(changed.value, changed)
 
 
-@delete("/organizations/{organization:str}/members/{user:str}", status_code=200, responses=errors(404, 409))
+@delete(
+    "/organizations/{organization:str}/members/{user:str}",
+    status_code=200,
+    responses=errors(404, 409),
+    dependencies=WAIT,
+    opt=WAITS,
+)
 async def delete_member(organization: FromPath[str], user: FromPath[str], desk: AtDesk) -> MemberView:
     """Remove a member, and revoke the personal keys it has in the organization."""
     changed = await members.remove_member(
         desk.context, desk.actor, organization_id(organization), user_id(user)
     )
-    return view_member(changed.value, changed.epoch)
+    return view_member(changed.value, changed)
 
 
 @get("/organizations/{organization:str}/audit", responses=errors(404), opt={QUERY: PAGE_QUERY})
@@ -205,11 +229,16 @@ async def get_audit(
     return view_list(seals, listing, view_entry, lambda it: Position(created_at=it.at, id=it.id))
 
 
-@post("/organizations/{organization:str}/apps", responses=errors(404, 409, 413), dependencies=ONCE)
+@post(
+    "/organizations/{organization:str}/apps",
+    responses=errors(404, 409, 413),
+    dependencies=WAIT_ONCE,
+    opt=WAITS,
+)
 async def post_app(organization: FromPath[str], data: JSONBody[NewApp], desk: AtDesk) -> Response[AppView]:
     """Create an app."""
     changed = await apps.create_app(desk.context, desk.actor, organization_id(organization), data)
-    return created(view_app(changed.value, changed.epoch), changed.value.revision)
+    return created(view_app(changed.value, changed), changed.value.revision)
 
 
 @get("/organizations/{organization:str}/apps", responses=errors(404), opt={QUERY: TENANT_QUERY})
@@ -235,7 +264,7 @@ async def get_app(app: FromPath[str], desk: AtDesk) -> Response[AppView]:
     return ok(view_app(found), found.revision)
 
 
-@patch("/apps/{app:str}", responses=errors(404, 409, 412, 413))
+@patch("/apps/{app:str}", responses=errors(404, 409, 412, 413), dependencies=WAIT, opt=WAITS)
 async def patch_app(
     app: FromPath[str], data: JSONBody[AppChange], desk: AtDesk, if_match: IfMatch = None
 ) -> Response[AppView]:
@@ -243,21 +272,21 @@ async def patch_app(
     changed = await apps.change_app(
         desk.context, desk.actor, app_id(app), data, revision=wanted_revision(if_match)
     )
-    return ok(view_app(changed.value, changed.epoch), changed.value.revision)
+    return ok(view_app(changed.value, changed), changed.value.revision)
 
 
-@delete("/apps/{app:str}", status_code=200, responses=errors(404))
+@delete("/apps/{app:str}", status_code=200, responses=errors(404), dependencies=WAIT, opt=WAITS)
 async def delete_app(app: FromPath[str], desk: AtDesk) -> AppView:
     """Delete an app and revoke its keys."""
     changed = await apps.delete_app(desk.context, desk.actor, app_id(app))
-    return view_app(changed.value, changed.epoch)
+    return view_app(changed.value, changed)
 
 
-@post("/users", responses=errors(409, 413), dependencies=ONCE)
+@post("/users", responses=errors(409, 413), dependencies=WAIT_ONCE, opt=WAITS)
 async def post_user(data: JSONBody[NewUser], desk: AtDesk) -> Response[UserView]:
     """Create a user."""
     changed = await users.create_user(desk.context, desk.actor, data)
-    return created(view_user(changed.value, changed.epoch), changed.value.revision)
+    return created(view_user(changed.value, changed), changed.value.revision)
 
 
 @get("/users", responses=errors(), opt={QUERY: USER_QUERY})
@@ -284,7 +313,7 @@ async def get_user(user: FromPath[str], desk: AtDesk) -> Response[UserView]:
     return ok(view_user(found), found.revision)
 
 
-@patch("/users/{user:str}", responses=errors(404, 409, 412, 413))
+@patch("/users/{user:str}", responses=errors(404, 409, 412, 413), dependencies=WAIT, opt=WAITS)
 async def patch_user(
     user: FromPath[str], data: JSONBody[UserChange], desk: AtDesk, if_match: IfMatch = None
 ) -> Response[UserView]:
@@ -292,10 +321,15 @@ async def patch_user(
     changed = await users.change_user(
         desk.context, desk.actor, user_id(user), data, revision=wanted_revision(if_match)
     )
-    return ok(view_user(changed.value, changed.epoch), changed.value.revision)
+    return ok(view_user(changed.value, changed), changed.value.revision)
 
 
-@put("/users/external/{external_id:path}", responses={**errors(409, 413), **created_spec(UserView)})
+@put(
+    "/users/external/{external_id:path}",
+    responses={**errors(409, 413), **created_spec(UserView)},
+    dependencies=WAIT,
+    opt=WAITS,
+)
 async def put_user(
     external_id: FromPath[str],  # noqa: ARG001 - see `sent_external_id`
     request: Request[Any, Any, Any],
@@ -304,9 +338,9 @@ async def put_user(
 ) -> Response[UserView]:
     """Create or update the user that you know by `external_id`; the same again changes nothing."""
     known = sent_external_id(request)
-    changed, made = await users.put_user(desk.context, desk.actor, known, data)
-    view = view_user(changed.value, changed.epoch)
-    return created(view, changed.value.revision) if made else ok(view, changed.value.revision)
+    changed = await users.put_user(desk.context, desk.actor, known, data)
+    view = view_user(changed.value, changed)
+    return (created if changed.created else ok)(view, changed.value.revision)
 
 
 ORGANIZATION_ROUTES = Router(

@@ -1,25 +1,17 @@
-"""Verify: may this key do this, here, now."""
+"""Verify as the document tells it: what is sent, and what is answered."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from litestar import Router, post
+from litestar import Request, Router, post
+from litestar.exceptions import NotFoundException
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, UnsetType, field
 
-from keystead.api.desk import AtDesk
 from keystead.api.routes.answers import errors
 from keystead.api.wire import Instant, OwnerView, View
-from keystead.domain.demands import make_demands
-from keystead.domain.errors import InvalidInput
 from keystead.domain.keys import Environment, KeyType
-from keystead.domain.networks import Address, parse_address
-from keystead.domain.powers import Power
-from keystead.domain.tenants import App, Organization
-from keystead.domain.tokens import Token, presentable
-from keystead.domain.verdict import Attempt, Known, Reason
-from keystead.services.access import require
+from keystead.domain.verdict import Reason
 from keystead.services.drafts import Draft
-from keystead.services.verify import explain_verify, verify
 
 
 class VerifyRequest(Draft):
@@ -92,69 +84,17 @@ class VerifyAnswer(View, kw_only=True):
     checks: list[CheckView] | UnsetType = UNSET
 
 
-@post("/verify", status_code=200, responses=errors(413), tags=["Verify"])
-async def post_verify(data: JSONBody[VerifyRequest], desk: AtDesk) -> VerifyAnswer:
+async def _find_nothing(_request: Request[Any, Any, Any]) -> None:
+    """Before the handler: what comes this way wrote the path in another spelling."""
+    raise NotFoundException
+
+
+@post("/verify", status_code=200, responses=errors(413), tags=["Verify"], before_request=_find_nothing)
+async def post_verify(data: JSONBody[VerifyRequest]) -> VerifyAnswer:  # noqa: ARG001 - for the document
     """Judge one attempt. A refused key is an answer (200, `valid: false`), not an error."""
-    require(desk.actor.principal, Power.VERIFY)
-    now = desk.context.clock()
-    demands = make_demands(
-        scopes=data.scopes, environment=data.environment, type=data.type, owner=data.owner, cost=data.cost
-    )
-    attempt = Attempt(
-        now=now, method=data.method, path=data.path, origin=data.origin, address=_address(data.ip)
-    )
-    checks: list[CheckView] | UnsetType = UNSET
-    if data.explain:
-        verdict, judged = await explain_verify(desk.context, _presented(data.token), attempt, demands)
-        checks = [CheckView(reason=reason, passed=passed) for reason, passed in judged]
-    else:
-        verdict = await verify(desk.context, _presented(data.token), attempt, demands)
-        desk.metrics.count_verdict(verdict.reason)
-    return VerifyAnswer(
-        valid=verdict.accepted,
-        reason=verdict.reason,
-        key=UNSET if verdict.known is None else _facts(verdict.known),
-        limits=[],
-        as_of=now,
-        degraded=False,
-        checks=checks,
-    )
-
-
-def _presented(text: str) -> Token | Reason:
-    if not text:
-        return Reason.MISSING
-    return presentable(text) or Reason.MALFORMED
-
-
-def _address(text: str | None) -> Address | None:
-    address = None if text is None else parse_address(text)
-    if text is not None and address is None:
-        raise InvalidInput("ip", "write an IPv4 or IPv6 address, such as 203.0.113.9, or leave it out")
-    return address
-
-
-def _facts(known: Known) -> KeyFacts:
-    key, app, organization = known.key, known.app, known.organization
-    return KeyFacts(
-        id=key.id,
-        name=key.name,
-        type=key.type,
-        environment=key.environment,
-        version_id=known.version.id,
-        owner=OwnerView(kind=key.owner.kind, id=key.owner.id),
-        app=_tenant(app),
-        organization=_tenant(organization),
-        scopes=list(key.scopes),
-        metadata=dict(key.metadata),
-        expires_at=key.expires_at,
-    )
-
-
-def _tenant(it: App | Organization | None) -> TenantFacts | None:
-    if it is None:
-        return None
-    return TenantFacts(id=it.id, external_id=it.external_id, metadata=dict(it.metadata))
+    # `api/verify.py` answers before requests are routed; this stands for it in the document, and the router
+    # answers other methods because of it.
+    raise NotFoundException
 
 
 VERIFY_ROUTES = Router(path="/", route_handlers=[post_verify])

@@ -26,7 +26,11 @@ BUSY_TIMEOUT_S = 10
 READERS = 8
 """Connections beside the one that writes."""
 
+Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
+"""Makes a new connection of the driver's own."""
+
 _URL = "KEYSTEAD_DATABASE_URL"
+_FILE = "keystead_file"
 
 BEGIN = "keystead_begin"
 """The execution option that says how SQLite begins; without it, as a write."""
@@ -53,20 +57,21 @@ MIGRATE: dict[bool, dict[str, Any]] = {
 
 
 def make_engine(
-    primary: str | Path, *, statement_timeout: timedelta | None = STATEMENT_TIMEOUT
+    primary: str | Path,
+    *,
+    statement_timeout: timedelta | None = STATEMENT_TIMEOUT,
+    connect_within: timedelta | None = None,
 ) -> AsyncEngine:
     """An engine for a `postgresql://` URL, or for the path of a SQLite file; connects when first used.
 
     The URL's query is read as libpq reads it (`sslmode`, `sslrootcert`, `host`, `application_name`, …).
-    `statement_timeout` None is for migrations. Raises Misconfigured for any other URL; of options that
-    the driver reads itself, connecting does.
+    `statement_timeout` None is for migrations; `connect_within` bounds the URL's own `connect_timeout`.
+    SQLite heeds neither. Raises Misconfigured for any other URL; of options that the driver reads itself,
+    connecting does.
     """
     if isinstance(primary, Path):
         return _sqlite_engine(primary)
-    if not primary.startswith(("postgresql://", "postgres://")):
-        # The URL itself may hold a password.
-        raise Misconfigured(_URL, "write postgresql://user@host:port/database")
-    return _postgresql_engine(primary, statement_timeout)
+    return _postgresql_engine(postgresql_connector(primary, statement_timeout, connect_within))
 
 
 def is_postgresql(engine: AsyncEngine) -> bool:
@@ -95,24 +100,26 @@ _JSON_AND_SECRECY: dict[str, Any] = {
 }
 
 
-def _postgresql_engine(url: str, statement_timeout: timedelta | None) -> AsyncEngine:
+def _postgresql_engine(connect: Connect) -> AsyncEngine:
     # asyncpg reads the URL itself, as libpq would; SQLAlchemy would take `sslmode` for an argument.
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=_postgresql_creator(url, statement_timeout),
-        **_JSON_AND_SECRECY,
-    )
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **_JSON_AND_SECRECY)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
 
 
-def _postgresql_creator(
-    url: str, statement_timeout: timedelta | None
-) -> Callable[[], Awaitable["asyncpg.Connection[Any]"]]:
+def postgresql_connector(
+    url: str, statement_timeout: timedelta | None, connect_within: timedelta | None = None
+) -> Connect:
+    """What makes a new connection of the driver's own, as `make_engine` says."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        # The URL itself may hold a password.
+        raise Misconfigured(_URL, "write postgresql://user@host:port/database")
     address, _, query = url.partition("?")
     options = dict(parse_qsl(query))
     options.setdefault("application_name", "keystead")
     connect_timeout_s = _connect_timeout_s(options.pop("connect_timeout", None))
+    if connect_within is not None:
+        connect_timeout_s = min(connect_timeout_s, connect_within.total_seconds())
     dsn = f"{address}?{urlencode(options)}"
 
     async def connect() -> "asyncpg.Connection[Any]":
@@ -155,19 +162,41 @@ def _sqlite_engine(path: Path) -> AsyncEngine:
         connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
         **_JSON_AND_SECRECY,
     )
-    event.listen(engine.sync_engine, "do_connect", lambda *_: _make_private(path))
+
+    def note_file(_dialect: object, record: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        record.info[_FILE] = _make_private(path)
+
+    def refuse_replaced(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - likewise
+        """Make the pool connect anew when another file stands there; one that is not there stays unmade."""
+        if file_at(path) != record.info[_FILE]:
+            raise sa.exc.InvalidatePoolError
+
+    event.listen(engine.sync_engine, "do_connect", note_file)
+    event.listen(engine.sync_engine, "checkout", refuse_replaced)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
-def _make_private(path: Path) -> None:
-    """Make the file ours alone before SQLite opens it; its write-ahead log takes over the same mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+File = tuple[int, int]
+
+
+def file_at(path: Path) -> File:
+    """What tells the file at `path` from every other one that is there. Raises OSError if there is none."""
+    found = os.stat(path)  # noqa: PTH116 - asked a thousand times a second
+    return found.st_dev, found.st_ino
+
+
+def _make_private(path: Path) -> File:
+    """Make the file ours alone before SQLite opens it; its write-ahead log takes over the same mode.
+
+    Never opens one that is there: closing it would drop the locks that SQLite holds on it for this process,
+    and the next process to leave would take the log away, with all that is written to it afterwards.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    return file_at(path)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's

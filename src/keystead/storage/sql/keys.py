@@ -6,6 +6,7 @@ from typing import assert_never
 
 import sqlalchemy as sa
 
+from keystead.domain.granting import MAX_EPHEMERAL_LIFETIME
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, OwnerKind, Status, Version
 from keystead.ports import KeyFilter, Listing, Page
@@ -83,10 +84,17 @@ class SqlKeys:
         made = [key for some in portions(key_ids, 500) for key in await self._all(_K.created_by_id.in_(some))]
         return sorted(made, key=lambda key: (key.created_at, key.id))
 
-    async def purge_ephemeral(self, ended_before: datetime) -> int:
-        """One statement, seldom asked for: it reads every ephemeral key. Versions go with their keys."""
+    async def purge_ephemeral(self, ended_before: datetime, *, limit: int) -> Sequence[Key]:
+        """By the index on expiry, since none of them lives for long. Versions go with their keys."""
         ended = sa.or_(_K.revoked_at < ended_before, _K.expires_at < ended_before)
-        return await self._work.change(sa.delete(keys).where(_K.ephemeral, ended))
+        # Leaves none out: what was revoked by then was made by then, and lives no longer than this.
+        soon = _K.expires_at <= ended_before + MAX_EPHEMERAL_LIFETIME
+        chosen = sa.select(*KEY_COLUMNS).where(_K.ephemeral, ended, soon)
+        rows = await self._work.rows(chosen.order_by(_K.expires_at).limit(limit))
+        gone = await with_versions(self._work, rows)
+        for some in portions([key.id for key in gone], 500):
+            await self._work.change(sa.delete(keys).where(_K.id.in_(some)))
+        return gone
 
     async def _one(self, condition: Condition) -> Key | None:
         found = await self._all(condition)

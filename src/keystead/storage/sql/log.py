@@ -14,6 +14,11 @@ from keystead.storage.sql.paging import fetch_page
 from keystead.storage.sql.schema import audit, changes
 from keystead.storage.sql.seam import Work
 
+CHANNEL = "keystead_changes"
+"""What PostgreSQL notifies of every epoch, as it commits."""
+
+_NOTIFY = sa.select(sa.func.pg_notify(CHANNEL, ""))
+
 _A = audit.c
 _COLUMNS = (
     _A.id,
@@ -93,13 +98,18 @@ class SqlChanges:
         self._work = work
 
     async def append(self, subjects: Sequence[Subject], mark: bytes) -> int:
-        """One more than the newest. No other write runs beside: no gaps, and numbers in commit order."""
+        """One more than the newest. No other write runs beside: no gaps, and numbers in commit order.
+
+        PostgreSQL tells whoever listens to `CHANNEL` once it is committed.
+        """
         if not subjects:
             raise AssertionError("an epoch of nothing")
         epoch = await self.newest() + 1
         # A subject touched twice in one mutation is one row.
         rows = [{"epoch": epoch, "mark": mark, "kind": s.kind, "id": s.id} for s in dict.fromkeys(subjects)]
         await self._work.change_each(sa.insert(changes), rows)
+        if self._work.is_postgresql:
+            await self._work.value(_NOTIFY)
         return epoch
 
     async def newest(self) -> int:

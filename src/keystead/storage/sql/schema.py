@@ -4,16 +4,14 @@ Compatibility: a column is only ever added or filled; what a stored value means 
 Instants are milliseconds since 1970, which both databases order and compare alike.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from keystead.domain.errors import InvalidInput
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
+from keystead.domain.instants import MILLISECOND, at, at_ms
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -23,10 +21,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else (value - EPOCH) // MILLISECOND
+        return None if value is None else at_ms(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - likewise
-        return None if value is None else EPOCH + timedelta(milliseconds=value)
+        return None if value is None else at(value)
 
 
 class Span(sa.types.TypeDecorator[timedelta]):
@@ -301,4 +299,14 @@ facts = sa.Table(
     METADATA,
     sa.Column("name", Text, primary_key=True),
     _text("value"),
+)
+
+nodes = sa.Table(
+    "nodes",
+    METADATA,
+    sa.Column("id", Text, primary_key=True),
+    _text("name"),
+    sa.Column("applied_epoch", sa.BigInteger, nullable=False),
+    # By the primary's clock: see `SqlNodes`.
+    _instant("seen_at"),
 )

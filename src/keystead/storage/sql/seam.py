@@ -102,6 +102,11 @@ class Work:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Which of the two databases it is."""
+        return self._connection.dialect.name == "postgresql"
+
     async def rows(
         self, statement: sa.Executable, values: Mapping[str, object] | None = None
     ) -> Sequence[sa.Row[Any]]:

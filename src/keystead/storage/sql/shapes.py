@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from keystead.domain.constraints import Constraint, ConstraintType
+from keystead.domain.instants import MILLISECOND
 from keystead.domain.keys import By, ByKind
 from keystead.domain.tenants import Ceiling, Suspension
-from keystead.storage.sql.schema import MILLISECOND
 from keystead.storage.sql.seam import Refused
 
 _SHAPE = 1

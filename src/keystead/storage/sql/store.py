@@ -1,4 +1,4 @@
-"""The primary over SQL: transactions, the look-up by digest, and counted uses."""
+"""The primary over SQL: transactions and counted uses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
-from keystead.domain.verdict import Known
 from keystead.ports import Used
 from keystead.storage.sql.apps import SqlApps
 from keystead.storage.sql.engine import GLANCE, READ, WRITE, is_postgresql
-from keystead.storage.sql.index import find_known
 from keystead.storage.sql.keys import SqlKeys
 from keystead.storage.sql.log import SqlAudit, SqlChanges
+from keystead.storage.sql.nodes import SqlNodes
 from keystead.storage.sql.organizations import SqlOrganizations
 from keystead.storage.sql.seam import Work, guarded, to_the_end
 from keystead.storage.sql.small import SqlFacts, SqlIdempotency, SqlScopes
@@ -46,10 +45,11 @@ class SqlTables:
         self.changes = SqlChanges(work)
         self.idempotency = SqlIdempotency(work)
         self.facts = SqlFacts(work)
+        self.nodes = SqlNodes(work)
 
 
 class SqlStore:
-    """Implements `ports.Store`, `Index` and `UseStore`; whoever made the engine disposes of it."""
+    """Implements `ports.Store` and `UseStore`; whoever made the engine disposes of it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._is_postgresql = is_postgresql(engine)
@@ -72,11 +72,6 @@ class SqlStore:
         """See `ports.Store.write`. Not to be entered again inside the block: it would wait for itself."""
         async with self._alone() as work:
             yield SqlTables(work)
-
-    async def find(self, digest: bytes) -> Known | None:
-        """See `ports.Index.find`."""
-        async with _connection(self._glancing) as connection:
-            return await find_known(Work(connection), digest)
 
     async def add_uses(self, used: Sequence[Used]) -> None:
         """See `ports.UseStore.add_uses`. A write like any, lest two nodes' flushes lock each other out."""

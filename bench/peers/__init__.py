@@ -1,0 +1,1 @@
+"""What people use today, each in its smallest honest configuration, to compare with in one run."""

@@ -1,0 +1,176 @@
+"""The files of a replica: where they are, and opening one only if it is whole."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import lmdb
+
+from keystead.domain.errors import Unavailable
+from keystead.replica.format import DATABASES, FACT_APPLIED, FACTS, FORMAT, Damaged, decode_point
+
+MAP_BYTES = 1 << 40
+"""How large a file may ever become: room in the address space, which costs nothing."""
+
+_MAX_READERS = 1024
+# A line of 64 bytes for each, and some for the head.
+_LOCK_BYTES = 64 * (_MAX_READERS + 16)
+_NOT_THE_FILES_FAULT = (lmdb.DiskError, lmdb.LockError, lmdb.MemoryError, lmdb.ReadersFullError)
+_NAME = re.compile(rf"v{FORMAT}-([0-9]+)\.mdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of a node's replica."""
+
+    path: Path
+
+    @property
+    def stamp(self) -> Path:
+        """The shared page."""
+        return self.path / f"v{FORMAT}.stamp"
+
+    @property
+    def lock(self) -> Path:
+        """Whoever holds its lock applies."""
+        return self.path / f"v{FORMAT}.lock"
+
+    def file(self, generation: int) -> Path:
+        """The file of a generation."""
+        return self.path / f"v{FORMAT}-{generation}.mdb"
+
+    def generations(self) -> list[int]:
+        """The generations of our format that have a file, oldest first."""
+        found = (_NAME.fullmatch(file.name) for file in self.path.iterdir())
+        return sorted(int(name[1]) for name in found if name)
+
+    def remove(self, generation: int) -> None:
+        """Remove a generation's files; who still reads them may go on."""
+        file = self.file(generation)
+        for path in (file, file.with_name(f"{file.name}-lock")):
+            path.unlink(missing_ok=True)
+
+
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 - it has no other name
+
+
+class Opened(NamedTuple):
+    """A replica's file, open in this process."""
+
+    generation: int
+    environment: lmdb.Environment
+    databases: Mapping[bytes, Database]
+
+
+class Files:
+    """The one file of a replica that this process has open: LMDB allows no process to open one twice."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self._opened: Opened | None = None
+
+    def open(self, generation: int) -> Opened:
+        """The file of `generation`; that of another, if it was open, is closed.
+
+        Raises Damaged and Unavailable, and then leaves open what was.
+        """
+        if self._opened is None or self._opened.generation != generation:
+            opened = open_whole(self.folder.file(generation), generation)
+            self.close()
+            self._opened = opened
+        return self._opened
+
+    def close(self) -> None:
+        """Close what is open; nothing of it may be in use any more."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.environment.close()
+
+
+def create(path: Path, generation: int) -> Opened:
+    """A new, empty file. Nothing in it is durable until the environment is synced. Raises Unavailable."""
+    return _opened(path, generation, create=True, sync=False)
+
+
+def open_whole(path: Path, generation: int) -> Opened:
+    """Open an existing file.
+
+    Raises Damaged for one that is absent, truncated, never finished or no replica of our format, Unavailable
+    when something else stands in the way.
+    """
+    if not path.is_file():
+        raise Damaged
+    opened = _opened(path, generation, create=False, sync=True)
+    try:
+        _require_whole(opened, path.stat().st_size)
+    except BaseException:
+        opened.environment.close()
+        raise
+    return opened
+
+
+def _require_whole(opened: Opened, size_bytes: int) -> None:
+    pages = opened.environment.info()["last_pgno"] + 1
+    # Reading a page that is not there would end the process by SIGBUS.
+    if size_bytes < pages * opened.environment.stat()["psize"]:
+        raise Damaged
+    with opened.environment.begin(db=opened.databases[FACTS]) as transaction:
+        decode_point(transaction.get(FACT_APPLIED))
+
+
+def reserve(descriptor: int, size_bytes: int) -> None:
+    """Make room on the disk for a file that is written as memory: without room that would be SIGBUS.
+
+    Raises OSError when there is none; nothing where the system has no such call.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+def _opened(path: Path, generation: int, *, create: bool, sync: bool) -> Opened:
+    try:
+        _reserve_lock(path)
+        return _open(path, generation, create=create, sync=sync)
+    except OSError as exc:
+        raise Unavailable("replica") from exc
+    except lmdb.Error as exc:
+        # Errors of the system have no class of their own: too many open files, say.
+        if type(exc) is lmdb.Error or isinstance(exc, _NOT_THE_FILES_FAULT):
+            raise Unavailable("replica") from exc
+        raise Damaged from None
+
+
+def _reserve_lock(path: Path) -> None:
+    """LMDB's table of readers, a file beside the replica's."""
+    descriptor = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        reserve(descriptor, _LOCK_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path, generation: int, *, create: bool, sync: bool) -> Opened:
+    environment = lmdb.open(
+        str(path),
+        subdir=False,
+        create=create,
+        map_size=MAP_BYTES,
+        max_dbs=len(DATABASES),
+        max_readers=_MAX_READERS,
+        max_spare_txns=1,
+        mode=0o600,
+        sync=sync,
+        # A crash of the machine may undo the last commit, no more: the primary still has it.
+        metasync=False,
+        readahead=False,
+    )
+    try:
+        databases = {name: environment.open_db(name, create=create) for name in DATABASES}
+    except BaseException:
+        environment.close()
+        raise
+    return Opened(generation, environment, databases)

@@ -1,0 +1,75 @@
+"""The whole primary at one point, as a stream."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keystead.domain.policy import Tenant
+from keystead.ports import Point, RoleRow, VersionRow
+from keystead.storage.sql.schema import keys, versions
+from keystead.storage.sql.seam import Work, guarded
+from keystead.storage.sql.source_news import newest_point, require_primary
+from keystead.storage.sql.source_rows import ROLES, TENANTS, VERSIONS, role_row, version_row
+
+T = TypeVar("T")
+
+PORTION = 2_000
+PORTION_WITHIN = timedelta(minutes=2)
+"""How long PostgreSQL may take over one portion, from a slow disk; a dead one is noticed as late."""
+
+_IN_ORDER = VERSIONS.order_by(versions.c.digest)
+# By the unique index on digests, a row after the other: sorting would write all of it to temporary files
+# first, and to compile such a query takes longer than its first portion.
+_PLAN = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
+_ESTIMATE = sa.text("SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = CAST('versions' AS regclass)")
+
+
+class SqlSnapshot:
+    """See `ports.Snapshot`; lives as long as the transaction of its connection."""
+
+    def __init__(self, connection: AsyncConnection, point: Point, expected: int) -> None:
+        self._connection = connection
+        self.point = point
+        self.expected = expected
+
+    async def tenants(self) -> AsyncIterator[Sequence[Tenant]]:
+        for _, chosen, decode in TENANTS.values():
+            async for portion in self._portions(chosen, decode):
+                yield portion
+
+    def roles(self) -> AsyncIterator[Sequence[RoleRow]]:
+        return self._portions(ROLES, role_row)
+
+    def versions(self) -> AsyncIterator[Sequence[VersionRow]]:
+        return self._portions(_IN_ORDER, version_row)
+
+    async def _portions(
+        self, chosen: sa.Select[Any], decode: Callable[[Sequence[Any]], T]
+    ) -> AsyncIterator[Sequence[T]]:
+        result = await guarded(self._connection.stream(chosen))
+        while rows := await guarded(result.fetchmany(PORTION)):
+            yield [decode(row) for row in rows]
+
+
+async def begin_snapshot(connection: AsyncConnection) -> SqlSnapshot:
+    """The snapshot that the connection's transaction, just begun, sees. Raises Unavailable of a standby."""
+    work = Work(connection)
+    await require_primary(work)
+    point = await newest_point(work)
+    expected = await _expected(work)
+    if work.is_postgresql:
+        await work.value(_PLAN)
+    return SqlSnapshot(connection, point, expected)
+
+
+async def _expected(work: Work) -> int:
+    if not work.is_postgresql:
+        return int(await work.value(sa.select(sa.func.count()).select_from(versions)))
+    # Counting would read as much as the snapshot; a table never analysed says -1.
+    estimate = int(await work.value(_ESTIMATE))
+    if estimate > 0:
+        return estimate
+    return int(await work.value(sa.select(sa.func.coalesce(sa.func.max(keys.c.number), 0))))

@@ -1,0 +1,1 @@
+"""Several processes behind the same sockets: a supervisor, and the workers that it starts."""

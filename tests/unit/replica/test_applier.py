@@ -1,0 +1,165 @@
+"""One process of a node applies, notices at once, and goes on whatever happens."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from keystead.replica import applier as applier_module
+from keystead.replica.files import Files, Folder
+from keystead.replica.lock import Lock
+from keystead.replica.stamp import Stamp
+from tests.unit.replica.primary import FakeSource, applier
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "replica"
+    path.mkdir()
+    return Folder(path)
+
+
+class Process:
+    def __init__(self, folder, source):
+        self.files, self.stamp = Files(folder), Stamp(folder.stamp)
+        self.applier = applier(self.files, self.stamp, source)
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(self.applier.run(self.stop))
+
+    async def end(self):
+        self.stop.set()
+        await asyncio.wait_for(self.task, 5)
+        self.files.close()
+        self.stamp.close()
+
+
+@asynccontextmanager
+async def running(folder, source):
+    process = Process(folder, source)
+    try:
+        yield process
+    finally:
+        await process.end()
+
+
+async def eventually(condition, within_s=5.0):
+    until = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        await asyncio.sleep(0.002)
+
+
+async def test_it_applies_what_changes_until_it_is_stopped(folder, source, primary):
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.applied_epoch == 2)
+        primary.create(1)
+        source.changes.set()
+        await eventually(lambda: process.stamp.applied_epoch == 3)
+        await eventually(lambda: process.stamp.age_ms() < 100)
+    assert Lock(folder.lock).take()
+
+
+async def test_a_nudge_is_enough(folder, source, primary):
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.applied_epoch == 2)
+        began = time.monotonic()
+        for number in range(10):
+            primary.create(number)
+            process.applier.nudge()
+            await eventually(lambda: process.stamp.applied_epoch == primary.point.epoch)
+        assert time.monotonic() - began < 0.4
+
+
+async def test_without_a_word_it_looks_in_time_to_stay_fresh(folder, source, primary):
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.age_ms() < 100)
+        ages = []
+        for _ in range(120):
+            ages.append(process.stamp.age_ms())
+            await asyncio.sleep(0.01)
+        assert max(ages) < 1_000
+        primary.create(1)
+        await eventually(lambda: process.stamp.applied_epoch == 3, within_s=1)
+
+
+async def test_a_primary_away_is_logged_once_and_tried_again(folder, source, primary):
+    with capture_logs() as logs:
+        async with running(folder, source) as process:
+            await eventually(lambda: process.stamp.applied_epoch == 2)
+            source.away = True
+            source.changes.set()
+            await asyncio.sleep(0.7)
+            level = process.stamp.age_ms()
+            assert level > 500
+            primary.create(1)
+            source.away = False
+            await eventually(lambda: process.stamp.applied_epoch == 3, within_s=2)
+    events = [log["event"] for log in logs]
+    assert events.count("not level with the primary") == 1
+    assert events.count("level with the primary again") == 1
+
+
+async def test_an_error_of_ours_does_not_end_it(folder, source, primary, monkeypatch):
+    calls = []
+    told = source.news
+
+    async def breaks(after):
+        calls.append(after)
+        if len(calls) < 3:
+            raise RuntimeError("a broken invariant")
+        return await told(after)
+
+    monkeypatch.setattr(source, "news", breaks)
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.age_ms() < 100)
+        assert not process.task.done()
+
+
+async def test_whoever_stands_by_does_nothing_and_takes_over(folder, source, primary, monkeypatch):
+    idle = FakeSource(primary)
+    first = Process(folder, source)
+    await eventually(lambda: first.stamp.applied_epoch == 2)
+    monkeypatch.setattr(applier_module, "ELECTION_S", 0.05)
+    second = Process(folder, idle)
+    await asyncio.sleep(0.2)
+    assert (idle.snapshots, idle.reported) == (0, [])
+    await first.end()
+    primary.create(1)
+    await eventually(lambda: second.stamp.applied_epoch == 3, within_s=1)
+    assert idle.snapshots == 0
+    await second.end()
+
+
+async def test_a_stop_does_not_wait_for_a_build(folder, source, primary):
+    blocked = asyncio.Event()
+
+    @asynccontextmanager
+    async def snapshot():
+        blocked.set()
+        await asyncio.sleep(60)
+        yield
+
+    source.snapshot = snapshot
+    process = Process(folder, source)
+    await asyncio.wait_for(blocked.wait(), 5)
+    await process.end()
+    assert folder.generations() == []
+
+
+async def test_refusals_are_brought_to_the_primary_by_themselves(folder, source, primary):
+    async with running(folder, source) as process:
+        held = primary.create(1)
+        await eventually(lambda: process.stamp.applied_epoch == 3)
+        backup = primary.copy()
+        primary.change(1, revoked=True)
+        await eventually(lambda: process.stamp.applied_epoch == 4)
+        source.primary = backup
+        backup.create(2)
+        source.changes.set()
+        await eventually(lambda: backup.versions[held].revoked)
+        await eventually(lambda: process.applier._upkeep._writer.standing == 0)
+        epoch = backup.point.epoch
+        await asyncio.sleep(0.1)
+        assert backup.point.epoch == epoch == process.stamp.applied_epoch

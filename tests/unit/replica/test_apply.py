@@ -1,0 +1,213 @@
+"""What changed in the primary is in the replica, whole."""
+
+from itertools import pairwise
+
+import pytest
+
+from keystead.domain.errors import Unavailable
+from keystead.domain.instants import NEVER
+from keystead.domain.tenants import Role
+from keystead.domain.verdict import Attempt, Demands, Reason, decide
+from keystead.replica import writer
+from keystead.replica.stamp import LONG_AGO_MS, boot_ms
+from tests.unit.replica.primary import app_id, digest, key_id, organization_id, read_rules, user_id
+
+ATTEMPT = Attempt(now_ms=1_000)
+ANY = Demands(environment=None, owner=None)
+
+
+def judged(replicated, held):
+    known = replicated.index.find(held)
+    return None if known is None else decide(known, ATTEMPT, ANY)
+
+
+async def test_a_new_node_begins_with_all_there_is(replicated, primary):
+    held = [primary.create(number) for number in range(20)]
+    await replicated.look()
+    for number, it in enumerate(held):
+        known = replicated.index.find(it)
+        assert (known.key_id, known.name) == (key_id(number), f"Key {number}")
+        assert known.policy.rules.scopes == ("maps:read",)
+        assert known.policy.app.id == app_id()
+        assert known.policy.organization.public_methods == ("GET",)
+    assert replicated.index.find(digest(99)) is None
+    assert replicated.index.applied_epoch() == primary.point.epoch
+    assert (await replicated.compare()).is_clean
+
+
+async def test_an_empty_primary_is_a_replica_too(replicated, source, primary):
+    primary.changes, primary.tenants = [], {}
+    await replicated.look()
+    assert replicated.index.find(digest(1)) is None
+    assert replicated.index.age_ms() < 1_000
+    assert source.snapshots == 1
+    await replicated.look()
+    assert source.snapshots == 1
+
+
+async def test_what_changes_is_applied(replicated, primary, source):
+    await replicated.look()
+    held = primary.create(1, expires_at_ms=5_000)
+    await replicated.look()
+    known = replicated.index.find(held)
+    assert (known.revoked, known.disabled, known.expires_at_ms, known.retires_at_ms) == (
+        False,
+        False,
+        5_000,
+        NEVER,
+    )
+    newer = primary.rotate(1, retires_at_ms=900)
+    await replicated.look()
+    assert judged(replicated, held) is Reason.RETIRED
+    assert judged(replicated, newer) is None
+    primary.change(1, disabled=True)
+    await replicated.look()
+    assert judged(replicated, newer) is Reason.DISABLED
+    primary.change(1, disabled=False, revoked=True)
+    await replicated.look()
+    assert judged(replicated, held) is judged(replicated, newer) is Reason.REVOKED
+    primary.purge(1)
+    await replicated.look()
+    assert replicated.index.find(held) is replicated.index.find(newer) is None
+    assert source.snapshots == 1
+    assert (await replicated.compare()).is_clean
+
+
+async def test_tenants_above_a_key_count_at_once(replicated, primary):
+    held = primary.create(1)
+    await replicated.look()
+    assert judged(replicated, held) is None
+    for tenant in (app_id(), organization_id()):
+        primary.put_tenant(tenant, suspended=True)
+        await replicated.look()
+        assert judged(replicated, held) is Reason.DISABLED
+        primary.put_tenant(tenant, suspended=False)
+        await replicated.look()
+        assert judged(replicated, held) is None
+    primary.put_tenant(app_id(), allowed_origins=("https://a.example",))
+    await replicated.look()
+    assert judged(replicated, held) is Reason.ORIGIN_DENIED
+
+
+async def test_a_membership_counts_when_it_ends_and_when_it_comes_back(replicated, primary):
+    primary.put_tenant(user_id())
+    primary.put_role(user_id(), Role.DEVELOPER)
+    held = primary.create(1, rules=("user", user_id(), "maps:read"))
+    await replicated.look()
+    assert judged(replicated, held) is None
+    primary.put_role(user_id(), None)
+    await replicated.look()
+    assert judged(replicated, held) is Reason.REVOKED
+    primary.put_role(user_id(), Role.VIEWER)
+    await replicated.look()
+    assert judged(replicated, held) is None
+    assert replicated.index.find(held).policy.role is Role.VIEWER
+
+
+async def test_compiled_policies_outlive_changes_that_do_not_touch_them(replicated, primary):
+    held = primary.create(1)
+    await replicated.look()
+    policy = replicated.index.find(held).policy
+    primary.create(2)
+    primary.change(1, about=b"Renamed")
+    primary.put_tenant(app_id(2))
+    await replicated.look()
+    assert replicated.index.find(held).name == "Renamed"
+    assert replicated.index.find(held).policy is policy
+
+
+async def test_rules_of_the_future_refuse(replicated, primary):
+    held = primary.create(1, rules=("of the future", app_id(), "x:y"))
+    await replicated.look()
+    assert judged(replicated, held) is Reason.DISABLED
+    primary.change(1, rules=("app", app_id(), "x:y"))
+    await replicated.look()
+    assert judged(replicated, held) is None
+
+
+async def test_another_version_of_the_program_reads_unknown_rules_anew(
+    replicated, primary, source, monkeypatch
+):
+    held = primary.create(1, rules=("of the future", app_id(), "x:y"))
+    await replicated.look()
+    source.read_rules = lambda stored: read_rules(("app", *stored[1:]))
+    monkeypatch.setattr(writer, "__version__", "99")
+    monkeypatch.setattr("keystead.replica.numbers.__version__", "99")
+    replicated.applier._upkeep.take_over()
+    assert judged(replicated, held) is Reason.DISABLED
+    await replicated.look()
+    assert judged(replicated, held) is None
+
+
+async def test_the_history_is_bounded(replicated, primary, source, monkeypatch):
+    monkeypatch.setattr(writer, "MAX_HISTORY", 5)
+    await replicated.look()
+    for number in range(9):
+        primary.create(number)
+        await replicated.look()
+    kept = replicated.applier._upkeep._writer.history()
+    assert kept == [point for point, _ in primary.changes][-5:]
+    for _ in range(20):
+        primary.create(1)
+    await replicated.look()
+    kept = replicated.applier._upkeep._writer.history()
+    assert kept == [point for point, _ in primary.changes][-5:]
+    assert source.snapshots == 1
+
+
+async def test_too_much_news_is_a_rebuild(replicated, primary, source):
+    primary.create(1)
+    await replicated.look()
+    known = replicated.applier._upkeep._writer.history()
+    primary.change(1, revoked=True)
+    source.too_much = True
+    await replicated.look()
+    assert source.snapshots == 2
+    assert replicated.index.find(digest(1)).revoked
+    assert replicated.standing == 0
+    history = replicated.applier._upkeep._writer.history()
+    assert history == [*known, primary.point]
+    assert replicated.stamp.rebuilding is None
+
+
+async def test_policy_numbers_are_never_used_twice(replicated, primary):
+    numbers = []
+    for scope in ("a:b", "c:d", "a:b", "e:f"):
+        primary.create(1, rules=("app", app_id(), scope))
+        await replicated.look()
+        assert replicated.index.find(digest(1)).policy.rules.scopes == (scope,)
+        opened = replicated.files.open(replicated.stamp.generation)
+        with opened.environment.begin(db=opened.databases[b"policies"]) as view:
+            numbers.append(view.stat()["entries"])
+    assert [b - a for a, b in pairwise(numbers)] == [1, 0, 1]
+
+
+async def test_freshness_is_proved_only_by_a_primary_that_answers_all(replicated, source, primary):
+    assert replicated.index.age_ms() >= LONG_AGO_MS
+    await replicated.look()
+    assert replicated.index.age_ms() < 1_000
+    level = replicated.stamp.words[4]
+    source.away = True
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    source.away = False
+
+    async def refuse(_node):
+        raise Unavailable("database")
+
+    source.report = refuse
+    primary.create(1)
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    # Applied all the same.
+    assert replicated.index.find(digest(1)) is not None
+    assert replicated.stamp.words[4] == level
+    assert replicated.stamp.words[4] <= boot_ms()
+
+
+async def test_the_epoch_is_reported_when_it_moves(replicated, source, primary):
+    await replicated.look()
+    await replicated.look()
+    primary.create(1)
+    await replicated.look()
+    assert source.reported == [2, 3]

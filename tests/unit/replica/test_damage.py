@@ -1,0 +1,281 @@
+"""A file that is not as it was written is made anew, and never trusted."""
+
+import os
+import subprocess
+from contextlib import suppress
+
+import lmdb
+import pytest
+
+from keystead.domain.errors import Unavailable
+from keystead.replica import upkeep
+from keystead.replica.format import Damaged
+from tests.unit.replica.primary import Replicated, digest
+
+KEYS = 200
+
+
+@pytest.fixture
+async def held(replicated, primary):
+    """Tokens of a replica that is level; two generations are never there at once."""
+    tokens = [primary.create(number) for number in range(KEYS)]
+    await replicated.look()
+    return tokens
+
+
+def truncate(file):
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def overwrite(file):
+    with file.open("r+b") as opened:
+        opened.write(b"\xa5" * 16_384)
+
+
+def empty(file):
+    os.truncate(file, 0)
+
+
+def forget_it_is_whole(file):
+    with lmdb.open(str(file), subdir=False, max_dbs=9) as environment:
+        facts = environment.open_db(b"facts")
+        with environment.begin(write=True) as transaction:
+            transaction.delete(b"applied", db=facts)
+
+
+def of_an_unknown_shape(file):
+    with lmdb.open(str(file), subdir=False, max_dbs=9) as environment:
+        facts = environment.open_db(b"facts")
+        with environment.begin(write=True) as transaction:
+            transaction.put(b"applied", b"something else", db=facts)
+
+
+def not_ours(file):
+    file.unlink()
+    with lmdb.open(str(file), subdir=False, max_dbs=9):
+        pass
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        truncate,
+        overwrite,
+        empty,
+        forget_it_is_whole,
+        of_an_unknown_shape,
+        not_ours,
+        lambda file: file.unlink(),
+    ],
+    ids=["truncated", "garbage", "empty", "unfinished", "unknown", "another's", "absent"],
+)
+async def test_a_file_that_is_not_whole_is_made_anew(replicated, source, held, tmp_path, harm):
+    replicated.close()
+    harm(replicated.folder.file(1))
+    again = Replicated(tmp_path / "replica", source)
+    with pytest.raises(Damaged):
+        again.index.find(held[0])
+    await again.look()
+    assert all(again.index.find(it) is not None for it in held)
+    assert again.folder.generations()[-1] == 2
+    assert (await again.compare()).is_clean
+    again.close()
+
+
+async def test_a_flipped_byte_in_a_record_is_found_and_mended(replicated, primary, source, held, tmp_path):
+    primary.change(7, about=b"Somewhere in the file")
+    await replicated.look()
+    replicated.close()
+    file = replicated.folder.file(1)
+    stored = bytearray(file.read_bytes())
+    while (at := stored.find(b"Somewhere in the file")) >= 0:
+        stored[at] ^= 1
+    file.write_bytes(stored)
+
+    again = Replicated(tmp_path / "replica", source)
+    assert again.index.find(held[8]) is not None
+    for _ in range(2):
+        with pytest.raises(Damaged):
+            again.index.find(held[7])
+    assert again.stamp.distrusted == 1
+    told = await again.compare()
+    assert (told.missing, told.surplus, told.differing) == (0, 0, 1)
+    await again.look()
+    assert again.index.find(held[7]).name == "Somewhere in the file"
+    assert (await again.compare()).is_clean
+
+    # What seems damaged again and again must not keep the primary busy.
+    again.stamp.distrust(again.stamp.generation)
+    await again.look()
+    assert again.stamp.generation == 2
+    assert again.index.age_ms() < 1_000
+    again.close()
+
+
+async def test_refusals_outlive_the_damage(replicated, primary, source, held):
+    backup = primary.copy()
+    primary.change(1, revoked=True)
+    await replicated.look()
+    source.primary = backup
+    await replicated.look()
+    assert replicated.standing == 1
+    replicated.stamp.distrust(replicated.stamp.generation)
+    await replicated.look()
+    assert replicated.standing == 1
+    assert replicated.index.find(held[1]).revoked
+
+
+async def test_a_damaged_file_is_read_three_times_at_most(replicated, source, held, monkeypatch):
+    replicated.stamp.distrust(1)
+    reads = []
+
+    async def dies(*_):
+        reads.append(1)
+        raise Unavailable("replica")
+
+    monkeypatch.setattr(upkeep, "find_lost", dies)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await replicated.look()
+    await replicated.look()
+    assert len(reads) == 3
+    assert replicated.stamp.generation == 2
+
+
+async def test_only_files_of_our_format_are_touched(replicated, primary, source, held, tmp_path):
+    folder = replicated.folder.path
+    others = {name: os.urandom(64) for name in ("v0-1.mdb", "v2-9.mdb", "v2.stamp", "v2.lock", "notes")}
+    for name, content in others.items():
+        (folder / name).write_bytes(content)
+    replicated.close()
+    (folder / "v1-5.mdb").write_bytes(b"a build that was cut off")
+    again = Replicated(tmp_path / "replica", source)
+    assert again.index.find(held[0]) is not None
+    again.applier._upkeep._strays_at = 0
+    source.too_much = True
+    await again.look()
+    again.applier._upkeep._strays_at = 0
+    await again.look()
+    assert again.folder.generations() == [2]
+    assert {name: (folder / name).read_bytes() for name in others} == others
+    assert not list(folder.glob("v1-[15].mdb*"))
+    again.close()
+
+
+async def test_a_lost_stamp_begins_anew_with_the_newest_file(replicated, source, held, tmp_path):
+    replicated.close()
+    replicated.folder.stamp.unlink()
+    again = Replicated(tmp_path / "replica", source)
+    assert again.stamp.generation == 1
+    assert again.index.find(held[0]) is not None
+    # What another process said before is not known any more.
+    assert again.index.age_ms() > 2**40
+    again.close()
+
+
+async def test_an_older_generation_is_never_taken_up_again(replicated, primary, source, held, tmp_path):
+    primary.change(1, revoked=True)
+    source.too_much = True
+    await replicated.look()
+    assert replicated.folder.generations() == [1, 2]
+    replicated.close()
+    truncate(replicated.folder.file(2))
+    again = Replicated(tmp_path / "replica", source)
+    with pytest.raises(Damaged):
+        again.index.find(held[1])
+    await again.look()
+    assert again.index.find(held[1]).revoked
+    again.close()
+
+
+async def test_a_reader_moves_on_when_the_file_is_changed_for_another(replicated, primary, source, held):
+    known = replicated.index.find(held[0])
+    primary.change(0, about=b"Renamed")
+    source.too_much = True
+    await replicated.look()
+    # The file that was read is closed under the reader's view, in this same process.
+    assert replicated.index.find(held[0]).name == "Renamed"
+    assert replicated.index.find(held[0]).policy is not known.policy
+    assert replicated.stamp.generation == 2
+
+
+async def test_a_view_is_renewed_with_every_change_and_not_without(replicated, primary, held):
+    view = replicated.index._view
+    replicated.index.find(held[0])
+    seen = replicated.index._view
+    assert seen is not view or view is not None
+    replicated.index.find(held[1])
+    replicated.index.renew()
+    assert replicated.index._view is seen
+    primary.create(1_000)
+    await replicated.look()
+    assert replicated.index.find(digest(1_000)) is not None
+    assert replicated.index._view is not seen
+
+
+def fill(file):
+    with file.open("wb", buffering=0) as opened, suppress(OSError):
+        while True:
+            opened.write(b"x" * 4_096)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A volume of 4 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    path = tmp_path / "small"
+    path.mkdir()
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)], check=True)
+    yield path
+    subprocess.run(["/bin/umount", "-l", str(path)], check=True)
+
+
+async def test_a_full_disk_writes_nothing_by_halves_and_reads_go_on(small_disk, primary, source):
+    held = [primary.create(number) for number in range(100)]
+    node = Replicated(small_disk / "replica", source)
+    await node.look()
+    filler = small_disk / "filler"
+    fill(filler)
+
+    before = node.index.applied_epoch()
+    for number in range(100, 3_000):
+        primary.create(number)
+    primary.change(1, revoked=True)
+    for _ in range(3):
+        with pytest.raises(Unavailable) as raised:
+            await node.look()
+        assert raised.value.dependency == "replica"
+    assert node.index.applied_epoch() == before
+    assert not node.index.find(held[1]).revoked
+    assert node.index.find(digest(100)) is None
+    assert all(node.index.find(it) is not None for it in held)
+
+    # Nor can another be built beside it.
+    source.too_much = True
+    with pytest.raises(Unavailable):
+        await node.look()
+    assert node.folder.generations() == [1]
+
+    filler.unlink()
+    await node.look()
+    assert node.index.find(held[1]).revoked
+    assert node.index.find(digest(2_999)) is not None
+    assert (await node.compare()).is_clean
+    node.close()
+
+
+async def test_a_file_that_lmdb_gave_up_is_opened_anew(replicated, primary, held, monkeypatch):
+    writer = replicated.applier._upkeep._writer
+
+    def panic(_news):
+        raise lmdb.PanicError("mdb_txn_begin")
+
+    monkeypatch.setattr(writer, "apply", panic)
+    primary.change(1, revoked=True)
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    assert not replicated.index.find(held[1]).revoked
+    assert replicated.applier._upkeep._writer is not writer
+    await replicated.look()
+    assert replicated.index.find(held[1]).revoked
