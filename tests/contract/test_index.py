@@ -1,28 +1,37 @@
-"""The look-up by digest: what it finds, and that it stays a look-up when the tables grow."""
+"""What a replica finds by a digest: all that a verdict needs, from the tables as they are committed."""
 
-import re
-from dataclasses import replace
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from keystead.domain.keys import Key, OwnerKind
+from keystead.domain.audit import Subject, SubjectKind
+from keystead.domain.ids import IdKind, NodeId
+from keystead.domain.keys import Key, Version
+from keystead.domain.policy import Policy, Rules, rules_of, tenant_of
 from keystead.domain.tenants import Role
-from keystead.domain.verdict import Known
-from keystead.ports import KeyFilter, Page, Position
-from keystead.storage.sql.schema import keys, versions
+from keystead.domain.verdict import Known, known_of
+from keystead.ports import Node, Refusal, Tables
+from keystead.replica.applier import Applier
+from keystead.replica.files import Files, Folder
+from keystead.replica.index import ReplicaIndex
+from keystead.replica.stamp import Stamp
+from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
-from keystead.storage.sql.versions import encode_key, encode_version
 from tests.contract.samples import (
     DAY,
     NOW,
+    SUSPENSION,
     app,
     app_id,
-    app_owner,
     digest,
     full_key,
+    identifier,
     key,
     key_id,
     member,
@@ -35,177 +44,241 @@ from tests.contract.samples import (
     user_id,
     version,
 )
-from tests.contract.watch import statements
 
-MANY = 3_000
-APPS = 40
+SOON = timedelta(seconds=10)
+ORGANIZATION = Subject(kind=SubjectKind.ORGANIZATION, id=organization_id())
+APP = Subject(kind=SubjectKind.APP, id=app_id())
+USER = Subject(kind=SubjectKind.USER, id=user_id())
+MEMBER = Subject(kind=SubjectKind.MEMBER, id=f"{organization_id()}/{user_id()}")
+KEY = Subject(kind=SubjectKind.KEY, id=key_id())
+
+
+async def no_refusals(_refusals: Sequence[Refusal]) -> None:
+    """Nothing is to be brought to the primary: it never forgets anything here."""
+    raise AssertionError
+
+
+@asynccontextmanager
+async def following(primary: str | Path, path: Path) -> AsyncIterator[ReplicaIndex]:
+    """A replica in a new folder, built of what is in the primary, and then kept level with it."""
+    path.mkdir()  # noqa: ASYNC240 - a small folder, in tests
+    source, files = SqlSource(primary), Files(Folder(path))
+    stamp = Stamp(files.folder.stamp)
+    index = ReplicaIndex(files, stamp)
+    applier = Applier(
+        files=files,
+        stamp=stamp,
+        source=source,
+        node=Node(id=NodeId(identifier(IdKind.NODE, 1)), name="here", applied_epoch=0),
+        resubmit=no_refusals,
+        fresh_for=timedelta(seconds=2),
+    )
+    index.on_wait(applier.nudge)
+    stop = asyncio.Event()
+    applying = asyncio.create_task(applier.run(stop))
+    try:
+        assert await index.await_level(SOON)
+        yield index
+    finally:
+        stop.set()
+        await applying
+        index.close()
+        files.close()
+        stamp.close()
+        await source.close()
+
+
+@dataclass
+class Replicas:
+    """One replica that applies every change, and beside it, whenever asked, one made of what is there."""
+
+    store: SqlStore
+    primary: str | Path
+    folder: Path
+    index: ReplicaIndex
+    copies: Iterator[int] = field(default_factory=count)
+
+    async def find(self, sought: bytes | int) -> Known | None:
+        """What both find alike, by a digest or by the number of a sample's."""
+        by = sought if isinstance(sought, bytes) else digest(sought)
+        async with self.store.read() as tables:
+            assert await self.index.await_applied(await tables.changes.newest(), SOON)
+        async with following(self.primary, self.folder / f"copy-{next(self.copies)}") as copy:
+            found = self.index.find(by)
+            assert copy.find(by) == found
+        return found
+
+    async def get(self, sought: bytes | int) -> Known:
+        """What is found, which must be there."""
+        found = await self.find(sought)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+async def replicas(store: SqlStore, primary: str | Path, tmp_path: Path) -> AsyncIterator[Replicas]:
+    """Of two organizations, an app of the first one, and a user who is its member."""
+    await populate(store, organizations=2)
+    async with following(primary, tmp_path / "replica") as index:
+        yield Replicas(store, primary, tmp_path, index)
+
+
+@asynccontextmanager
+async def changing(store: SqlStore, *subjects: Subject) -> AsyncIterator[Tables]:
+    """One mutation of these subjects, with its epoch."""
+    async with store.write() as tables:
+        yield tables
+        epoch = await tables.changes.newest() + 1
+        await tables.changes.append(subjects, epoch.to_bytes(8))
 
 
 async def keep(store: SqlStore, *some: Key) -> None:
-    async with store.write() as tables:
+    async with changing(store, *(Subject(kind=SubjectKind.KEY, id=one.id) for one in some)) as tables:
         for one in some:
             await tables.keys.insert(one)
 
 
-async def test_an_app_key_comes_with_its_app_and_organization(store: SqlStore) -> None:
-    await populate(store)
-    await keep(store, full_key())
-    for held in full_key().versions:
-        alone = replace(full_key(), versions=(held,))
-        known = Known(key=alone, version=held, organization=organization(), app=app())
-        assert await store.find(held.digest) == known
+def of_app(held: Key, presented: Version | None = None) -> Known:
+    """An app key as it is known by one of its versions."""
+    policy = Policy(rules=rules_of(held), organization=tenant_of(organization()), app=tenant_of(app()))
+    return known_of(held, presented or held.newest, policy)
 
 
-async def test_a_personal_key_comes_with_its_user_and_the_role_of_the_moment(store: SqlStore) -> None:
-    await populate(store)
-    await keep(store, personal_key())
-    known = Known(
-        key=personal_key(),
-        version=version(),
-        organization=organization(),
-        user=user(),
-        role=Role.DEVELOPER,
-    )
-    assert await store.find(digest(1)) == known
-    async with store.write() as tables:
+@pytest.mark.parametrize("sample", [key(), full_key()], ids=["plain", "with all there can be"])
+async def test_an_app_key_comes_with_its_app_and_organization(replicas: Replicas, sample: Key) -> None:
+    await keep(replicas.store, sample)
+    for held in sample.versions:
+        assert await replicas.find(held.digest) == of_app(sample, held)
+
+
+async def test_a_personal_key_comes_with_its_user_and_the_role_of_the_moment(replicas: Replicas) -> None:
+    def known(role: Role | None) -> Known:
+        policy = Policy(
+            rules=rules_of(personal_key()),
+            organization=tenant_of(organization()),
+            user=tenant_of(user()),
+            role=role,
+        )
+        return known_of(personal_key(), version(), policy)
+
+    await keep(replicas.store, personal_key())
+    assert await replicas.find(1) == known(Role.DEVELOPER)
+    async with changing(replicas.store, MEMBER) as tables:
+        await tables.members.update(member(role=Role.OWNER))
+    assert await replicas.find(1) == known(Role.OWNER)
+    async with changing(replicas.store, MEMBER) as tables:
         await tables.members.delete(organization_id(), user_id())
-    found = await store.find(digest(1))
-    assert found is not None
-    assert found.role is None
-    assert found.user == user()
+    found = await replicas.get(1)
+    assert found == known(None)
+    assert found.policy.left
+    async with changing(replicas.store, MEMBER) as tables:
+        await tables.members.insert(member())
+    assert await replicas.find(1) == known(Role.DEVELOPER)
 
 
-async def test_a_role_in_another_organization_is_not_taken_for_the_keys(store: SqlStore) -> None:
-    await populate(store, organizations=2)
-    async with store.write() as tables:
+async def test_a_role_in_another_organization_is_not_taken_for_the_keys(replicas: Replicas) -> None:
+    elsewhere = Subject(kind=SubjectKind.MEMBER, id=f"{organization_id(2)}/{user_id()}")
+    async with changing(replicas.store, elsewhere) as tables:
         await tables.members.insert(member(organization_id=organization_id(2), role=Role.OWNER))
-    await keep(store, personal_key())
-    found = await store.find(digest(1))
-    assert found is not None
-    assert found.role is Role.DEVELOPER
+    await keep(replicas.store, personal_key())
+    assert (await replicas.get(1)).policy.role is Role.DEVELOPER
 
 
-async def test_a_root_key_comes_alone(store: SqlStore) -> None:
-    await keep(store, root_key())
-    assert await store.find(digest(1)) == Known(key=root_key(), version=version())
+async def test_a_root_key_comes_alone(replicas: Replicas) -> None:
+    await keep(replicas.store, root_key())
+    found = await replicas.get(1)
+    assert found == known_of(root_key(), version(), Policy(rules=rules_of(root_key())))
+    assert found.policy.instance
 
 
-async def test_a_digest_that_was_never_ours_is_none(store: SqlStore) -> None:
-    assert await store.find(digest(1)) is None
-    assert await store.find(b"") is None
+async def test_a_digest_that_was_never_ours_is_none(replicas: Replicas) -> None:
+    await keep(replicas.store, key())
+    for never in (digest(2), b"", digest(1)[:-1], digest(1) + b"\0"):
+        assert await replicas.find(never) is None
 
 
-async def test_keys_of_deleted_apps_and_organizations_are_known(store: SqlStore) -> None:
-    await populate(store)
-    await keep(store, key(revoked_at=NOW))
-    async with store.write() as tables:
+async def test_keys_of_deleted_tenants_are_known(replicas: Replicas) -> None:
+    mine = personal_key(2, revoked_at=NOW)
+    await keep(replicas.store, key(revoked_at=NOW), mine)
+    async with changing(replicas.store, ORGANIZATION, APP) as tables:
         await tables.apps.update(app(deleted_at=NOW))
         await tables.organizations.update(organization(deleted_at=NOW))
-    found = await store.find(digest(1))
-    assert found is not None
-    assert (found.app, found.organization) == (app(deleted_at=NOW), organization(deleted_at=NOW))
+    assert await replicas.find(1) == of_app(key(revoked_at=NOW))
+    found = await replicas.get(2)
+    assert (found.revoked, found.policy.user, found.policy.app) == (True, tenant_of(user()), None)
 
 
-async def test_each_version_of_a_key_is_known_by_itself_retired_ones_too(store: SqlStore) -> None:
-    await populate(store)
-    await keep(store, key())
-    rotated = key(versions=(version(1, retires_at=NOW), version(2), version(3)), revision=2)
-    async with store.write() as tables:
+async def test_each_version_of_a_key_is_known_by_itself_dead_ones_too(replicas: Replicas) -> None:
+    await keep(replicas.store, key())
+    rotated = key(versions=(version(1, retires_at=NOW), version(2, retires_at=NOW + DAY), version(3)))
+    async with changing(replicas.store, KEY) as tables:
         await tables.keys.update(rotated)
     for number, held in enumerate(rotated.versions, start=1):
-        found = await store.find(digest(number))
-        assert found is not None
-        assert found.version == held
-        assert found.key == replace(rotated, versions=(held,))
+        assert await replicas.find(number) == of_app(rotated, held)
 
 
-async def test_a_key_of_300_versions_is_found_with_one_query_that_gives_one_row(
-    store: SqlStore, engine: AsyncEngine
-) -> None:
-    await populate(store)
-    await keep(store, key(versions=tuple(version(number) for number in range(1, 301))))
-    async with statements(engine) as sent:
-        found = await store.find(digest(150))
-    assert found == Known(
-        key=key(versions=(version(150),)), version=version(150), organization=organization(), app=app()
-    )
-    ((statement, parameters),) = sent
-    async with engine.connect() as connection:
-        assert len((await connection.exec_driver_sql(statement, parameters)).all()) == 1
-
-
-async def test_a_change_is_seen_by_the_very_next_look_up(store: SqlStore) -> None:
-    await populate(store)
-    await keep(store, key())
-    assert await store.find(digest(1)) is not None
-    async with store.write() as tables:
-        await tables.keys.update(key(revoked_at=NOW + DAY, revision=2))
-    found = await store.find(digest(1))
-    assert found is not None
-    assert found.key.revoked_at == NOW + DAY
-
-
-@pytest.fixture
-async def many(store: SqlStore, engine: AsyncEngine) -> AsyncEngine:
-    await populate(store, organizations=APPS, apps=APPS, users=APPS)
-    made = [key(number, owner=app_owner(number % APPS + 1)) for number in range(1, MANY + 1)]
-    async with engine.begin() as connection:
-        uses = {"use_count": 0, "last_used_at": None}
-        rows = [{**encode_key(one), **uses, "number": number} for number, one in enumerate(made)]
-        await connection.execute(sa.insert(keys), rows)
-        await connection.execute(sa.insert(versions), [encode_version(one, 0) for one in made])
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql("ANALYZE")
-    return engine
-
-
-async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:
-    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
-    async with engine.connect() as connection:
-        rows = (await connection.exec_driver_sql(f"{explain} {statement}", parameters)).all()
-    return "\n".join(str(row[-1]) for row in rows)
-
-
-async def test_the_look_up_is_one_query_that_reads_by_unique_indexes(
-    many: AsyncEngine, store: SqlStore
-) -> None:
-    async with statements(many) as sent:
-        found = await store.find(digest(MANY))
-    assert found is not None
-    assert found.key.id == key_id(MANY)
-    ((statement, parameters),) = sent
-    plan = await plan_of(many, statement, parameters)
-    if many.dialect.name == "sqlite":
-        assert "SCAN" not in plan, plan
-        assert "versions USING INDEX sqlite_autoindex_versions_2 (digest=?)" in plan, plan
-        assert plan.count("SEARCH") == 6, plan
-    else:
-        # PostgreSQL reads tables of one page (organizations, users) whole, rightly; versions and keys never.
-        assert "Index Scan using uq_versions_digest on versions" in plan, plan
-        assert "Index Scan using pk_keys on keys" in plan, plan
-        assert not re.search(r"Seq Scan on (versions|keys)", plan), plan
+async def test_a_key_of_300_versions_is_known_by_each(replicas: Replicas) -> None:
+    many = key(versions=tuple(version(number) for number in range(1, 301)))
+    await keep(replicas.store, many)
+    await replicas.find(1)
+    assert [replicas.index.find(it.digest) for it in many.versions] == [
+        of_app(many, it) for it in many.versions
+    ]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    "changed",
     [
-        pytest.param({"owner_kind": OwnerKind.APP, "owner_id": app_id(1)}, "app_id", id="an app's"),
-        pytest.param({"owner_kind": OwnerKind.USER, "owner_id": user_id(1)}, "user_id", id="a user's"),
-        pytest.param(
-            {"owner_kind": OwnerKind.APP, "organization_id": organization_id(1)},
-            "organization_id",
-            id="an organization's",
-        ),
-        pytest.param({"owner_kind": OwnerKind.INSTANCE}, "organization_id", id="root keys"),
+        key(revoked_at=NOW + DAY, revision=2),
+        key(disabled_at=NOW, revision=2),
+        key(expires_at=NOW + DAY, revision=2),
+        key(name="Other", metadata={"plan": "gold"}, revision=2),
+        key(scopes=("maps:read",), allowed_networks=("192.0.2.0/24",), revision=2),
     ],
+    ids=["revoked", "disabled", "expires", "renamed", "other rules"],
 )
-async def test_lists_follow_an_index_without_sorting(
-    many: AsyncEngine, store: SqlStore, wanted: dict[str, Any], index: str
+async def test_a_change_is_seen_once_its_epoch_is_applied(replicas: Replicas, changed: Key) -> None:
+    await keep(replicas.store, key(), key(2))
+    assert await replicas.find(1) == of_app(key())
+    async with changing(replicas.store, KEY) as tables:
+        await tables.keys.update(changed)
+    assert await replicas.find(1) == of_app(changed)
+    assert await replicas.find(2) == of_app(key(2))
+
+
+@pytest.mark.parametrize("subject", [ORGANIZATION, APP, USER], ids=lambda it: it.kind)
+async def test_a_tenant_that_is_suspended_suspends_the_keys_below_it_for_as_long(
+    replicas: Replicas, subject: Subject
 ) -> None:
-    page = Page(after=Position(created_at=NOW + DAY, id="key_z"))
-    async with statements(many) as sent, store.read() as tables:
-        await tables.keys.list(KeyFilter(now=NOW, **wanted), page)
-    plan = await plan_of(many, *sent[0])
-    assert f"ix_keys_{index}_created_at_id" in plan, plan
-    # PostgreSQL may rather sort the few rows of a small owner; SQLite follows the index to its end.
-    assert many.dialect.name == "postgresql" or "TEMP B-TREE" not in plan, plan
+    number = 2 if subject is USER else 1
+    await keep(replicas.store, key(1), personal_key(2))
+    for suspension in (None, SUSPENSION, None):
+        async with changing(replicas.store, subject) as tables:
+            await tables.organizations.update(
+                organization(suspension=suspension if subject is ORGANIZATION else None)
+            )
+            await tables.apps.update(app(suspension=suspension if subject is APP else None))
+            await tables.users.update(user(suspension=suspension if subject is USER else None))
+        found = await replicas.get(number)
+        assert found.policy.suspended is (suspension is not None)
+        assert not found.disabled
+
+
+async def test_keys_that_share_their_rules_are_told_apart(replicas: Replicas) -> None:
+    shared = {"scopes": ("maps:read",), "metadata": {"plan": "gold"}}
+    await keep(replicas.store, *(key(number, **shared) for number in range(1, 4)))
+    found = [await replicas.get(number) for number in range(1, 4)]
+    assert [it.key_id for it in found] == [key_id(number) for number in range(1, 4)]
+    rules: set[Rules] = {it.policy.rules for it in found}
+    assert rules == {rules_of(key(**shared))}
+
+
+async def test_a_key_that_was_purged_is_none(replicas: Replicas) -> None:
+    gone = key(ephemeral=True, expires_at=NOW, versions=(version(1), version(2)))
+    await keep(replicas.store, gone, key(3))
+    assert await replicas.find(1) == of_app(gone, version(1))
+    digests = [Subject(kind=SubjectKind.DIGEST, id=it.digest.hex()) for it in gone.versions]
+    async with changing(replicas.store, *digests) as tables:
+        assert await tables.keys.purge_ephemeral(NOW + DAY, limit=10) == [gone]
+    assert [await replicas.find(number) for number in (1, 2)] == [None, None]
+    assert await replicas.find(3) == of_app(key(3))

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from tests.servers import Command, Postgres, free_port, postgres_data, serve_postgres
@@ -82,6 +83,7 @@ class FarPostgres:
     namespace: str
     fragile: str
     safe: str
+    _numbers: Iterator[int] = field(default_factory=count)
 
     @contextmanager
     def serving(self) -> Iterator[Postgres]:
@@ -91,7 +93,8 @@ class FarPostgres:
         with serve_postgres(
             self.data, port=self.port, host=self.safe, within=within, listen_addresses=addresses
         ) as server:
-            yield server
+            # Its databases outlive it: their names go on.
+            yield replace(server, _numbers=self._numbers)
 
     def fragile_url(self, url: str) -> str:
         """The URL of the same database at the fragile address."""
@@ -161,6 +164,8 @@ class WallClock:
             "DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_TIMESTAMP_FILE": str(self.offset),
             "FAKETIME_NO_CACHE": "1",
+            # Mended by it, waits on the monotonic clock end at once: threads fight for the interpreter.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         }
 
     def set(self, seconds: int) -> None:

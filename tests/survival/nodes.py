@@ -209,7 +209,7 @@ class Node:
     def compared(self) -> str:
         """What `replica verify` finds wrong with its replica; nothing if it is as the primary."""
         done = self.cli("replica", "verify", "--json")
-        if "No such command 'replica'" in done.stdout:
+        if "No such command 'replica'" in done.stdout + done.stderr:
             return ""  # HACK
         return "" if done.returncode == 0 else done.stdout + done.stderr
 

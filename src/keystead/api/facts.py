@@ -7,13 +7,17 @@ from itertools import product
 from typing import NamedTuple
 
 from keystead.domain.networks import Address, client_address, network_allowed, parse_address
-from keystead.domain.paths import _METHOD_OVERRIDES as METHOD_OVERRIDES
+from keystead.domain.paths import METHOD_OVERRIDES
 from keystead.domain.presented import Place, presented_token
-from keystead.domain.tokens import Token, presentable
+from keystead.domain.tokens import Token
 from keystead.domain.verdict import Reason
 
 Heard = Mapping[bytes, bytes | None]
 """The headers of a request by name, in lower case; None stands for one sent twice."""
+
+_KEPT = 4096
+_MOST_KEPT = 128
+"""Characters; a longer text is read anew each time, so that nobody can fill our memory with them."""
 
 _AUTHORIZATION = Place.AUTHORIZATION.encode()
 
@@ -63,18 +67,21 @@ class TokenPlaces:
         # How nearly all come: the rule in full would take some microseconds.
         value = values.get(self._first) if self._first is not None else None
         if value is not None and value[:7] == b"Bearer " and self._beside.isdisjoint(values):
-            token = presentable(value[7:].strip(b" \t").decode("latin-1"))
-            if token is not None:
-                return token
+            text = value[7:].strip(b" \t")
+            # What no token can be is not found either, and then read as the rule in full would read it.
+            if text:
+                return Token(text.decode("latin-1"))
         given = [(name, values[name]) for name in self._names if name in values]
         sent = [(name, value) for name, value in given if value is not None]
         return presented_token(sent, self._places) if len(sent) == len(given) else Reason.MALFORMED
 
 
-@lru_cache(maxsize=4096)
 def address_of(text: str) -> Address | None:
-    """The address that `text` spells; addresses come again and again."""
-    return parse_address(text)
+    """The address that `text` spells; kept for a while, since the same ones come again and again."""
+    return _address_of(text) if len(text) <= _MOST_KEPT else parse_address(text)
+
+
+_address_of = lru_cache(_KEPT)(parse_address)
 
 
 class Peer(NamedTuple):
@@ -84,7 +91,7 @@ class Peer(NamedTuple):
     trusted: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(_KEPT)
 def peer(host: str | None, trusted: tuple[str, ...]) -> Peer:
     """The peer that the server names, and whether it is one of the trusted proxies; a Unix socket is none."""
     address = None if host is None else parse_address(host)
@@ -99,10 +106,10 @@ def caller_address(who: Peer, values: Heard, trusted: tuple[str, ...]) -> Addres
 
 def forwarded_address(values: Heard, trusted: tuple[str, ...]) -> Address | None:
     """The rightmost address of X-Forwarded-For that is no trusted proxy; None without one, or sent twice."""
-    value = values.get(b"x-forwarded-for")
-    return None if value is None else _forwarded(value, trusted)
+    value = only(values, b"x-forwarded-for")
+    if value is None:
+        return None
+    return _forwarded(value, trusted) if len(value) <= _MOST_KEPT else client_address(value, trusted)
 
 
-@lru_cache(maxsize=4096)
-def _forwarded(value: bytes, trusted: tuple[str, ...]) -> Address | None:
-    return client_address(value.strip(b" \t").decode("latin-1"), trusted)
+_forwarded = lru_cache(_KEPT)(client_address)

@@ -21,6 +21,7 @@ from keystead.api.problem import FieldProblem, Problem, unavailable_problem
 from keystead.api.refusals import challenges, refusal_problem
 from keystead.domain.demands import make_demands
 from keystead.domain.errors import InvalidInput, Unavailable
+from keystead.domain.ids import key_id_bytes
 from keystead.domain.keys import OwnerKind
 from keystead.domain.networks import Address
 from keystead.domain.policy import Policy, Rules
@@ -48,7 +49,7 @@ DEGRADED_HEADER = "X-Auth-Degraded"
 _DEMANDS = frozenset({"scopes", "environment", "type", "owner", "cost", "preflight"})
 _DEGRADED = header_lines([(DEGRADED_HEADER, "1")])
 _RETRY = ("Retry-After", "1")
-_KEY_ID = f"{IDENTITY_HEADERS[0].lower()}: "
+_KEY_ID = f"{IDENTITY_HEADERS[0].lower()}: ".encode()
 _ROUTES_KEPT = 1024
 
 
@@ -105,7 +106,6 @@ class ForwardAuth:
         self._profile = profile
         self._context = context
         self._token_places = TokenPlaces(places)
-        self._age_ms = context.replica.age_ms
         self._metrics = metrics
         self._places = places
         self._trusted_proxies = trusted_proxies
@@ -138,12 +138,10 @@ class ForwardAuth:
             return self._problem(unavailable_problem(str(error), request_id), [_RETRY])
         reason, known = verdict.reason, verdict.known
         self._metrics.count_verdict(reason)
-        degraded = _DEGRADED if self._age_ms() >= context.freshness.fresh_for_ms else ""
+        degraded = _DEGRADED if verdict.age_ms >= context.freshness.fresh_for_ms else ""
         if known is not None and reason is None:
-            lines = (
-                f"{_KEY_ID}{known.key_id}\r\n{self._identity(known.policy)}{degraded}{last_lines(request_id)}"
-            )
-            return Answer(200, lines.encode())
+            lines = f"{self._identity(known.policy)}{degraded}{last_lines(request_id)}".encode()
+            return Answer(200, b"%b%b\r\n%b" % (_KEY_ID, key_id_bytes(known.ids), lines))
         if reason is Reason.SCOPE_MISSING:
             return route.scope_missing.filled(request_id, degraded)
         return self._refusals[reason or Reason.UNKNOWN].filled(request_id, degraded)

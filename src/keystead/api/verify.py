@@ -65,7 +65,6 @@ class Verify:
         self._door = door
         self._context = door.context
         self._token_places = TokenPlaces(door.places)
-        self._age_ms = door.context.replica.age_ms
         # Who calls is judged on what was last known: all that a stale node then tells it is STALE.
         patient = replace(door.context.freshness, stale_limit_ms=_BEYOND_ALL_AGES_MS)
         self._to_admit = replace(door.context, freshness=patient)
@@ -143,7 +142,7 @@ class Verify:
     def _told(self, verdict: Verdict, checks: Sequence[Check] | None, now_ms: int) -> bytes:
         """The verdict, in the shape of `VerifyAnswer`; by hand, since most of it is known beforehand."""
         reason, known = verdict.reason, verdict.known
-        age_ms = self._age_ms()
+        age_ms = verdict.age_ms
         degraded = age_ms >= self._context.freshness.fresh_for_ms
         return b'{"valid":%b,"reason":%b,%b"limits":[],"as_of":%b,"degraded":%b%b}' % (
             b"true" if reason is None else b"false",

@@ -10,14 +10,19 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from keystead.cli.findings import Finding, Level, ok, problem, warning
+from keystead.cli.replica_checks import check_replica
 from keystead.domain.errors import KeysteadError, Misconfigured
 from keystead.settings import Settings
 from keystead.settings.risks import Risk, require_startable, risky
+
+if TYPE_CHECKING:
+    from keystead.wiring import ReplicaStatus
 
 LOW_DISK_BYTES = 1024**3
 FULL_DISK_BYTES = 100 * 1024**2
@@ -29,24 +34,6 @@ _OTHERS_WRITE = 0o022
 _OTHERS_REACH = 0o077
 _NAMED_FILES = 3
 _HTTPS_PORT = 443
-
-
-class Level(StrEnum):
-    """How bad it is: a problem keeps something from working, or from being safe."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What a check found; `fix` says what to do unless all is well."""
-
-    name: str
-    level: Level
-    message: str
-    fix: str | None = None
 
 
 def _free_bytes(path: Path) -> int:
@@ -67,6 +54,7 @@ class Probes:
     newest_audit_at: Callable[[], Awaitable[datetime | None]]
     database_now: Callable[[], Awaitable[datetime | None]]
     secret_key: Callable[[], Awaitable[str]]
+    replica: Callable[[], Awaitable["ReplicaStatus"]]
     free_bytes: Callable[[Path], int] = _free_bytes
     user_id: Callable[[], int] = os.geteuid
 
@@ -87,6 +75,7 @@ async def examine(settings: Settings, probes: Probes) -> list[Finding]:
         check_disk(settings.data, probes.free_bytes),
         schema,
         *stored,
+        *await check_replica(probes.replica),
         check_public_url(settings),
         await check_tls(settings.public_url, probes.clock()),
         check_internal_listen(settings),
@@ -110,13 +99,13 @@ def check_directory(path: Path, user_id: int) -> Finding:
     try:
         state = path.stat()
     except FileNotFoundError:
-        return _warning(
+        return warning(
             name,
             f"{path} does not exist; the first start makes it.",
             "If you expected data there, check KEYSTEAD_DATA and the directory you are in.",
         )
     except OSError as exc:
-        return _problem(
+        return problem(
             name, f"{path} cannot be read: {exc.strerror}.", "Run this as the user who runs Keystead."
         )
     return _judge_directory(path, state, user_id)
@@ -125,19 +114,19 @@ def check_directory(path: Path, user_id: int) -> Finding:
 def _judge_directory(path: Path, state: os.stat_result, user_id: int) -> Finding:
     name, quoted = "data directory", shlex.quote(str(path))
     if not stat.S_ISDIR(state.st_mode):
-        return _problem(name, f"{path} is no directory.", "Name a directory in KEYSTEAD_DATA.")
+        return problem(name, f"{path} is no directory.", "Name a directory in KEYSTEAD_DATA.")
     if state.st_uid != user_id:
-        return _problem(
+        return problem(
             name,
             f"{path} belongs to user {state.st_uid}, and this is user {user_id}.",
             f"Run this as the user who runs Keystead, or: chown -R {user_id} {quoted}",
         )
     if state.st_mode & _OTHERS_WRITE:
         message = f"{path} may be written by others: the server does not start."
-        return _problem(name, message, _closing(path))
+        return problem(name, message, _closing(path))
     if state.st_mode & _OTHERS_REACH:
-        return _warning(name, f"{path} may be read by others.", _closing(path))
-    return _ok(name, f"{path} is ours alone.")
+        return warning(name, f"{path} may be read by others.", _closing(path))
+    return ok(name, f"{path} is ours alone.")
 
 
 def check_files(path: Path, user_id: int) -> Finding:
@@ -150,12 +139,12 @@ def check_files(path: Path, user_id: int) -> Finding:
     if foreign:
         command = f"chown -R {user_id} {shlex.quote(str(path))}"
         fix = f"Run every command as the user who runs Keystead, and now: {command}"
-        return _problem(name, f"{_named(foreign, path)} in {path}: owned by another user.", fix)
+        return problem(name, f"{_named(foreign, path)} in {path}: owned by another user.", fix)
     if writable:
-        return _problem(name, f"{_named(writable, path)} in {path}: others may write.", _closing(path))
+        return problem(name, f"{_named(writable, path)} in {path}: others may write.", _closing(path))
     if readable:
-        return _warning(name, f"{_named(readable, path)} in {path}: others may read.", _closing(path))
-    return _ok(name, f"{len(states)} files and directories, all ours alone.")
+        return warning(name, f"{_named(readable, path)} in {path}: others may read.", _closing(path))
+    return ok(name, f"{len(states)} files and directories, all ours alone.")
 
 
 def check_gitignore(path: Path) -> Finding:
@@ -166,9 +155,9 @@ def check_gitignore(path: Path) -> Finding:
     except OSError:
         ignores = False
     if ignores:
-        return _ok(name, f"{path} keeps itself out of git.")
+        return ok(name, f"{path} keeps itself out of git.")
     fix = f"echo '*' > {shlex.quote(str(file))}"
-    return _warning(name, f"{path} could be committed to a repository, secrets included.", fix)
+    return warning(name, f"{path} could be committed to a repository, secrets included.", fix)
 
 
 def check_disk(path: Path, free_bytes: Callable[[Path], int]) -> Finding:
@@ -177,13 +166,13 @@ def check_disk(path: Path, free_bytes: Callable[[Path], int]) -> Finding:
     try:
         free = free_bytes(_nearest(path))
     except OSError as exc:
-        return _problem(
+        return problem(
             name, f"the volume of {path} cannot be asked: {exc.strerror}.", "Mount it, or mend it."
         )
     message = f"{free // 1024**2:,} MiB are free for {path}."
     if free < FULL_DISK_BYTES:
-        return _problem(name, message, fix)
-    return _warning(name, message, fix) if free < LOW_DISK_BYTES else _ok(name, message)
+        return problem(name, message, fix)
+    return warning(name, message, fix) if free < LOW_DISK_BYTES else ok(name, message)
 
 
 async def check_schema(probes: Probes) -> Finding:
@@ -192,16 +181,16 @@ async def check_schema(probes: Probes) -> Finding:
     state, detail = await probes.schema()
     match state:
         case "current":
-            return _ok(name, f"The schema is current ({detail}).")
+            return ok(name, f"The schema is current ({detail}).")
         case "empty":
             fix = "Start the server; if there should be data, check KEYSTEAD_DATA and KEYSTEAD_DATABASE_URL."
-            return _warning(name, f"The database is empty ({detail}).", fix)
+            return warning(name, f"The database is empty ({detail}).", fix)
         case "older":
             fix = "Make a backup, then run `keystead migrate`."
-            return _problem(name, f"The schema is older than this program ({detail}).", fix)
+            return problem(name, f"The schema is older than this program ({detail}).", fix)
         case "newer":
             fix = "Install the version that migrated it, or a newer one."
-            return _problem(name, f"The schema is newer than this program ({detail}).", fix)
+            return problem(name, f"The schema is newer than this program ({detail}).", fix)
         case _:
             raise AssertionError(f"no state of a schema: {state}")
 
@@ -211,8 +200,8 @@ async def check_audit_clock(probes: Probes) -> Finding:
     name = "clock"
     newest, now = await probes.newest_audit_at(), probes.clock()
     if newest is None or newest <= now + CLOCK_TOLERANCE:
-        return _ok(name, "No audit entry lies in the future.")
-    return _problem(
+        return ok(name, "No audit entry lies in the future.")
+    return problem(
         name,
         f"The newest audit entry, of {_shown(newest)}, lies in the future; here it is {_shown(now)}.",
         "Set this machine's clock (timedatectl set-ntp true), and that of any other node.",
@@ -224,12 +213,12 @@ async def check_database_clock(probes: Probes) -> Finding:
     name, before = "database clock", probes.clock()
     theirs = await probes.database_now()
     if theirs is None:
-        return _ok(name, "The database has no clock of its own.")
+        return ok(name, "The database has no clock of its own.")
     apart = max(before - theirs, theirs - probes.clock(), timedelta())
     message = f"The database's clock and ours are {apart.total_seconds():.1f} s apart."
     if apart <= CLOCK_TOLERANCE:
-        return _ok(name, message)
-    return _problem(name, message, "Set both machines' clocks (timedatectl set-ntp true).")
+        return ok(name, message)
+    return problem(name, message, "Set both machines' clocks (timedatectl set-ntp true).")
 
 
 async def check_secret_key(probes: Probes) -> Finding:
@@ -237,14 +226,14 @@ async def check_secret_key(probes: Probes) -> Finding:
     name, state = "secret key", await probes.secret_key()
     match state:
         case "same":
-            return _ok(name, "The secret key is the one this database was first used with.")
+            return ok(name, "The secret key is the one this database was first used with.")
         case "unrecorded":
-            return _ok(name, "There is a secret key; the first start records a check value of it.")
+            return ok(name, "There is a secret key; the first start records a check value of it.")
         case "absent":
             fix = "Start the server, which makes one in KEYSTEAD_DATA, or set KEYSTEAD_SECRET_KEY_FILE."
-            return _warning(name, "There is no secret key.", fix)
+            return warning(name, "There is no secret key.", fix)
         case "different":
-            return _problem(
+            return problem(
                 name,
                 "The secret key is not the one this database was first used with: the server does not start.",
                 "Set KEYSTEAD_SECRET_KEY_FILE to what the first node has there, or in its KEYSTEAD_DATA.",
@@ -259,43 +248,43 @@ def check_public_url(settings: Settings) -> Finding:
     try:
         require_startable(settings)
     except Misconfigured as exc:
-        return _problem(name, "The server does not start.", str(exc) + ".")
+        return problem(name, "The server does not start.", str(exc) + ".")
     if risk is not None:
         return _warned(name, risk)
     shown = settings.public_url or f"http://localhost:{settings.port}"
-    return _ok(name, f"Links and cookies are for {shown}.")
+    return ok(name, f"Links and cookies are for {shown}.")
 
 
 async def check_tls(public_url: str | None, now: datetime) -> Finding:
     """Who answers at an https public URL shows a certificate that is good, and stays so for two weeks."""
     name, parts = "TLS", urlsplit(public_url or "")
     if parts.scheme != "https" or parts.hostname is None:
-        return _ok(name, "Not looked at: there is no https public URL.")
+        return ok(name, "Not looked at: there is no https public URL.")
     where = f"{parts.hostname}:{parts.port or _HTTPS_PORT}"
     try:
         expires_at = await _certificate_end(parts.hostname, parts.port or _HTTPS_PORT)
     except ssl.SSLCertVerificationError as exc:
         fix = "Renew it, or let the proxy send the whole chain; for a CA of your own set SSL_CERT_FILE."
-        return _problem(name, f"{where} shows a bad certificate: {exc.verify_message}.", fix)
+        return problem(name, f"{where} shows a bad certificate: {exc.verify_message}.", fix)
     except ssl.SSLError as exc:
         fix = "Let the proxy serve TLS there, or mend KEYSTEAD_PUBLIC_URL."
-        return _problem(name, f"{where} does not speak TLS ({exc.reason}).", fix)
+        return problem(name, f"{where} does not speak TLS ({exc.reason}).", fix)
     except OSError as exc:
         slow = isinstance(exc, TimeoutError)
         reason = f"no answer within {TLS_TIMEOUT_S} s" if slow else exc.strerror or str(exc)
         fix = "Check DNS and the proxy. If only this machine cannot reach it, nothing needs mending."
-        return _warning(name, f"{where} cannot be reached from here: {reason}.", fix)
+        return warning(name, f"{where} cannot be reached from here: {reason}.", fix)
     message = f"The certificate of {where} is good until {_shown(expires_at)}."
     if expires_at - now < CERTIFICATE_NOTICE:
-        return _warning(name, message, "Renew it, and see why that did not happen by itself.")
-    return _ok(name, message)
+        return warning(name, message, "Renew it, and see why that did not happen by itself.")
+    return ok(name, message)
 
 
 def check_trusted_proxies(settings: Settings) -> Finding:
     """Those whose word on addresses is believed are few."""
     name, risk = "trusted proxies", _risk(settings, "KEYSTEAD_TRUSTED_PROXIES")
     if risk is None:
-        return _ok(name, f"Believed: {', '.join(settings.trusted_proxies)}.")
+        return ok(name, f"Believed: {', '.join(settings.trusted_proxies)}.")
     anyone = any(ip_network(network).prefixlen == 0 for network in settings.trusted_proxies)
     return _warned(name, risk, Level.PROBLEM if anyone else Level.WARNING)
 
@@ -306,20 +295,20 @@ def check_internal_listen(settings: Settings) -> Finding:
     if risk is not None:
         return _warned(name, risk)
     if settings.internal_listen is None:
-        return _ok(name, "There is none, and no public URL that would ask for one.")
-    return _ok(name, f"/auth, verify and /metrics are on {settings.internal_listen} alone.")
+        return ok(name, "There is none, and no public URL that would ask for one.")
+    return ok(name, f"/auth, verify and /metrics are on {settings.internal_listen} alone.")
 
 
 def check_insecure(settings: Settings) -> Finding:
     """Nobody forgot to switch off what was meant for trying out."""
     risk = _risk(settings, "KEYSTEAD_INSECURE")
-    return _warned("insecure", risk) if risk else _ok("insecure", "KEYSTEAD_INSECURE is off.")
+    return _warned("insecure", risk) if risk else ok("insecure", "KEYSTEAD_INSECURE is off.")
 
 
 def check_root_key(settings: Settings) -> Finding:
     """No root key lies about in the environment."""
     risk = _risk(settings, "KEYSTEAD_ROOT_KEY")
-    return _warned("root key", risk) if risk else _ok("root key", "No root key is pinned.")
+    return _warned("root key", risk) if risk else ok("root key", "No root key is pinned.")
 
 
 _STORED_CHECKS: dict[str, Callable[[Probes], Awaitable[Finding]]] = {
@@ -334,7 +323,7 @@ async def _answered(name: str, finding: Awaitable[Finding]) -> Finding:
         return await finding
     except KeysteadError as exc:
         fix = "Start the database, and check KEYSTEAD_DATABASE_URL or KEYSTEAD_DATA."
-        return _problem(name, f"This could not be asked: {exc}", fix)
+        return problem(name, f"This could not be asked: {exc}", fix)
 
 
 async def _certificate_end(host: str, port: int) -> datetime:
@@ -385,15 +374,3 @@ def _risk(settings: Settings, name: str) -> Risk | None:
 
 def _warned(name: str, risk: Risk, level: Level = Level.WARNING) -> Finding:
     return Finding(name=name, level=level, message=f"{risk.setting} {risk.problem}.", fix=f"{risk.fix}.")
-
-
-def _ok(name: str, message: str) -> Finding:
-    return Finding(name=name, level=Level.OK, message=message)
-
-
-def _warning(name: str, message: str, fix: str) -> Finding:
-    return Finding(name=name, level=Level.WARNING, message=message, fix=fix)
-
-
-def _problem(name: str, message: str, fix: str) -> Finding:
-    return Finding(name=name, level=Level.PROBLEM, message=message, fix=fix)

@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     CONFLICT = 5
     LAGGING = 6
+    DIFFERS = 7
     FAILED = 70
     UNAVAILABLE = 75
     MISCONFIGURED = 78
@@ -41,6 +42,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "not found, or not yours to know of",
     ExitCode.CONFLICT: "conflict: the state of things does not allow it now",
     ExitCode.LAGGING: "done, but when `--wait` ended not every node had applied it",
+    ExitCode.DIFFERS: "`replica verify` found that the replica differs from the database",
     ExitCode.FAILED: "anything else",
     ExitCode.UNAVAILABLE: "unavailable: trying again later is right",
     ExitCode.MISCONFIGURED: "misconfigured: a setting is missing or wrong",

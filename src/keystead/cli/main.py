@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from keystead import __version__
-from keystead.cli import apps, keys, nodes, organizations, root_keys, scopes, server, users
+from keystead.cli import apps, keys, nodes, organizations, replica, root_keys, scopes, server, users
 from keystead.cli.arguments import refuse_tokens
 from keystead.cli.exits import ExitCode, Failure, exit_codes_help, failure_of
 from keystead.cli.printing import clean, print_json, print_line
@@ -48,6 +48,7 @@ app.add_typer(scopes.group, name="scope")
 app.add_typer(keys.group, name="key")
 app.add_typer(root_keys.group, name="root-key")
 app.add_typer(nodes.group, name="node")
+app.add_typer(replica.group, name="replica")
 
 
 @app.callback()

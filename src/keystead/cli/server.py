@@ -7,14 +7,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keystead import __version__
-from keystead.cli.checks import Finding, Probes, examine
+from keystead.cli.checks import Probes, examine
 from keystead.cli.exits import ExitCode
+from keystead.cli.findings import Finding
 from keystead.cli.printing import clean, print_json, print_line
 from keystead.settings import SETTINGS, Settings, load_settings
 
@@ -136,5 +138,6 @@ async def _examined(settings: Settings) -> Sequence[Finding]:
             newest_audit_at=sounding.newest_audit_at,
             database_now=sounding.database_now,
             secret_key=sounding.secret_key,
+            replica=partial(wiring.replica_status, settings),
         )
         return await examine(settings, probes)

@@ -58,7 +58,12 @@ def pack_ids(key_id: str, version_id: str) -> bytes:
 
 def unpack_key_id(packed: bytes) -> KeyId:
     """The key's id out of `pack_ids`."""
-    return KeyId(f"key_{b2a_base64(packed, newline=False)[:22].decode()}")
+    return KeyId(key_id_bytes(packed).decode())
+
+
+def key_id_bytes(packed: bytes) -> bytes:
+    """The key's id out of `pack_ids`, in ASCII."""
+    return b"key_" + b2a_base64(packed, newline=False)[:22]
 
 
 def unpack_version_id(packed: bytes) -> VersionId:

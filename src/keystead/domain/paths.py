@@ -25,9 +25,10 @@ _AMBIGUOUS = re.compile(
     r"//|/\.\.?(?:/|\Z)|%(?:2[35F]|3[BF]|5C|[01][0-9A-F]|7F|C2%[89][0-9A-F])",
 )
 
-_METHOD_OVERRIDES = frozenset(
+METHOD_OVERRIDES = frozenset(
     {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"},
 )
+"""Headers that may make a server act on another method or path than the request's."""
 
 
 def canonical_path(raw: str) -> str | None:
@@ -43,7 +44,7 @@ def canonical_path(raw: str) -> str | None:
 def is_method_override(header_name: str) -> bool:
     """Whether a header of this name may make a server act on a method or path other than the request's."""
     # Servers in CGI's line of descent read both spellings as one variable.
-    return header_name.lower().replace("_", "-") in _METHOD_OVERRIDES
+    return header_name.lower().replace("_", "-") in METHOD_OVERRIDES
 
 
 def _judged(path: str) -> str | None:

@@ -27,7 +27,7 @@ class Rules:
 class Tenant:
     """What a verdict needs of an organization, an app or a user; lists that it does not have are empty.
 
-    `public_methods` is an organization's ceiling for public keys; origins and networks are an app's.
+    One that was deleted is `suspended` too. `public_methods` is an organization's ceiling for public keys; origins and networks are an app's.
     """
 
     id: str
@@ -103,7 +103,7 @@ def tenant_of(it: Organization | App | User) -> Tenant:
                 id=it.id,
                 external_id=it.external_id,
                 metadata=it.metadata,
-                suspended=it.suspension is not None,
+                suspended=it.suspension is not None or it.deleted_at is not None,
                 public_methods=it.ceiling.public_methods,
             )
         case App():
@@ -111,7 +111,7 @@ def tenant_of(it: Organization | App | User) -> Tenant:
                 id=it.id,
                 external_id=it.external_id,
                 metadata=it.metadata,
-                suspended=it.suspension is not None,
+                suspended=it.suspension is not None or it.deleted_at is not None,
                 allowed_origins=it.allowed_origins,
                 allowed_networks=it.allowed_networks,
             )

@@ -136,10 +136,14 @@ def pack_about(name: str, metadata: Mapping[str, object]) -> bytes:
 
 @dataclass(slots=True)
 class Verdict:
-    """Accepted (`reason` None), or refused with a reason; `known` only when the token is."""
+    """Accepted (`reason` None), or refused with a reason; `known` only when the token is.
+
+    `age_ms` is how long ago, as far as is known, what it rests on was proved to be the newest.
+    """
 
     reason: Reason | None
     known: Known | None = None
+    age_ms: int = 0
 
     @property
     def accepted(self) -> bool:

@@ -100,8 +100,9 @@ class Stamp:
     def committed(self, generation: int, epoch: int) -> None:
         """Tell that `generation` holds `epoch`: called once it is committed, so that all look anew."""
         self.words[_GENERATION] = generation
-        self.words[_APPLIED] = epoch
         self.words[CHANGES] += 1
+        # Last: whoever sees that an epoch is applied must not look it up as it was before.
+        self.words[_APPLIED] = epoch
 
     def level(self, at_ms: int) -> None:
         """Tell that the node was proved level with the primary at `at_ms` of `boot_ms`; never goes back."""

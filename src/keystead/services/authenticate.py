@@ -43,10 +43,12 @@ def authenticate(
     `attempt.path` is what follows `/api/v1`. `unconstrained` leaves the key's constraints out, for reading
     and revoking itself, which no constraint blocks.
     """
-    found = find_known(context, presented)
+    age_ms = context.replica.age_ms()
+    found = find_known(context, presented, age_ms)
     if isinstance(found, Reason):
-        return Verdict(found)
-    return Verdict(decide(_without_constraints(found) if unconstrained else found, attempt, ANY), found)
+        return Verdict(found, None, age_ms)
+    judged = _without_constraints(found) if unconstrained else found
+    return Verdict(decide(judged, attempt, ANY), found, age_ms)
 
 
 async def judged_again(context: Context, actor: Actor, tables: Tables) -> Judged:

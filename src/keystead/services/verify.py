@@ -16,41 +16,42 @@ def verify(context: Context, presented: Token | Reason, attempt: Attempt, demand
     `presented` is the token, or why there is none to look up. A root key is UNKNOWN here: it opens our own
     API only. Raises Unavailable when the replica cannot be read.
     """
-    known = find_known(context, presented)
+    age_ms = context.replica.age_ms()
+    known = find_known(context, presented, age_ms)
     if isinstance(known, Reason):
-        return Verdict(known)
+        return Verdict(known, None, age_ms)
     if known.policy.instance:
-        return Verdict(Reason.UNKNOWN)
+        return Verdict(Reason.UNKNOWN, None, age_ms)
     reason = decide(known, attempt, demands)
     if reason is None:
         context.uses.count(known, attempt.now_ms)
-    return Verdict(reason, known)
+    return Verdict(reason, known, age_ms)
 
 
 def explain_verify(
     context: Context, presented: Token | Reason, attempt: Attempt, demands: Demands
 ) -> tuple[Verdict, Sequence[Check]]:
     """As `verify`, with every check and whether it passed; counts nothing."""
-    known = find_known(context, presented)
+    age_ms = context.replica.age_ms()
+    known = find_known(context, presented, age_ms)
     if not isinstance(known, Reason) and known.policy.instance:
         known = Reason.UNKNOWN
     if isinstance(known, Reason):
-        return Verdict(known), _token_checks(known)
-    verdict = Verdict(decide(known, attempt, demands), known)
+        return Verdict(known, None, age_ms), _token_checks(known)
+    verdict = Verdict(decide(known, attempt, demands), known, age_ms)
     return verdict, (*_token_checks(None), *explain(known, attempt, demands))
 
 
-def find_known(context: Context, presented: Token | Reason) -> Known | Reason:
-    """What is known of a token, or why nothing is: the replica is too old, or it was never ours.
+def find_known(context: Context, presented: Token | Reason, age_ms: int) -> Known | Reason:
+    """What is known of a token, or why nothing is: the replica, so old, is too old, or it was never ours.
 
     One look-up whether or not the token looks like ours: a slower answer would tell real from made up.
     """
-    replica = context.replica
-    if replica.age_ms() >= context.freshness.stale_limit_ms:
+    if age_ms >= context.freshness.stale_limit_ms:
         return Reason.STALE
     if isinstance(presented, Reason):
         return presented
-    known = replica.find(presented.digest)
+    known = context.replica.find(presented.digest)
     if known is None:
         return Reason.UNKNOWN if could_be_issued(presented) else Reason.MALFORMED
     return known

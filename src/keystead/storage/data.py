@@ -50,9 +50,14 @@ def kept_node_id(data: Path, fresh: str) -> str:
     return _kept(data, _NODE_ID, fresh).decode()
 
 
+def replica_path(data: Path) -> Path:
+    """Where the directory's folder for the replica is, or will be."""
+    return data / _REPLICA
+
+
 def replica_folder(data: Path) -> Path:
     """The directory's folder for the replica, made if it is not there."""
-    folder = data / _REPLICA
+    folder = replica_path(data)
     folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
     return folder
 

@@ -1,4 +1,4 @@
-"""Requests to verify and forward-auth, and what each is answered: the status, and the problem's type or the reason."""
+"""Requests to verify and forward-auth, with the status, and the type or reason, of their answers."""
 
 import json
 

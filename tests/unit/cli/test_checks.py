@@ -15,7 +15,6 @@ from keystead.cli.checks import (
     FULL_DISK_BYTES,
     LOW_DISK_BYTES,
     TLS_TIMEOUT_S,
-    Level,
     Probes,
     check_data,
     check_database_clock,
@@ -27,10 +26,14 @@ from keystead.cli.checks import (
     check_tls,
     examine,
 )
+from keystead.cli.findings import Level
+from keystead.cli.replica_checks import check_replica
 from keystead.domain.errors import Unavailable
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
+from keystead.replica.survey import Held, Survey
 from keystead.settings import Settings, load_settings
+from keystead.wiring import ReplicaState, ReplicaStatus
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROOT = make_token("ks", TokenKind.ROOT, Environment.LIVE, bytes(range(32)))
@@ -52,6 +55,17 @@ def raising(error):
     return probe
 
 
+def held(**changed):
+    usual = {"file_bytes": 61_440, "versions": 3, "policies": 1, "tenants": 2, "refusals": 0, "readers": 1}
+    return Held(**{**usual, **changed})
+
+
+def replica(state=ReplicaState.FRESH, **changed):
+    usual = {"generation": 2, "applied_epoch": 7, "age_ms": 5, "applier": 42, "applies": True, "held": held()}
+    survey = Survey(folder=Path("replica"), **{**usual, **changed})
+    return ReplicaStatus(survey=survey, state=state, primary_epoch=7)
+
+
 def probes(**changed):
     usual = {
         "clock": lambda: NOW,
@@ -59,6 +73,7 @@ def probes(**changed):
         "newest_audit_at": giving(NOW),
         "database_now": giving(None),
         "secret_key": giving("same"),
+        "replica": giving(replica()),
         "free_bytes": lambda _: LOW_DISK_BYTES,
     }
     return Probes(**{**usual, **changed})
@@ -101,6 +116,9 @@ async def test_where_all_is_well_every_check_says_so(data):
         "clock",
         "database clock",
         "secret key",
+        "replica",
+        "replica level",
+        "local refusals",
         "public URL",
         "TLS",
         "internal listener",
@@ -511,3 +529,52 @@ async def test_an_address_where_nobody_listens_is_warned_of():
 async def test_without_an_https_public_url_there_is_no_tls_to_look_at(public_url):
     finding = await check_tls(public_url, NOW)
     assert finding.level is Level.OK
+
+
+async def in_replica(name, status):
+    return next(it for it in await check_replica(giving(status)) if it.name == name)
+
+
+async def test_a_replica_says_what_it_holds_and_who_keeps_it_level():
+    assert (
+        "3 versions in 61,440 bytes, up to epoch 7 of 7" in (await in_replica("replica", replica())).message
+    )
+    one = replica(held=held(versions=1))
+    assert "holds one version" in (await in_replica("replica", one)).message
+    assert "Process 42" in (await in_replica("replica level", replica())).message
+
+
+async def test_a_replica_that_is_not_there_yet_comes_with_the_server():
+    [finding] = await check_replica(giving(replica(generation=0, held=None, applied_epoch=0)))
+    assert_mendable(finding, Level.WARNING, "Start the server")
+
+
+async def test_a_damaged_replica_is_a_problem():
+    [finding] = await check_replica(giving(replica(held=None)))
+    assert_mendable(finding, Level.PROBLEM, "keystead replica rebuild")
+
+
+async def test_a_replica_that_cannot_be_read_is_a_problem():
+    [finding] = await check_replica(raising(Unavailable("replica")))
+    assert_mendable(finding, Level.PROBLEM, "Run this as the user")
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "message", "fix"),
+    [
+        ({"applies": False}, Level.WARNING, "nobody keeps it so", "Start the server"),
+        ({"state": ReplicaState.DEGRADED, "age_ms": 2000}, Level.WARNING, "for 2.0 s", "Start the database"),
+        ({"state": ReplicaState.STALE, "age_ms": 300_000}, Level.PROBLEM, "STALE", "Start the database"),
+        ({"state": ReplicaState.STALE, "age_ms": 2**50}, Level.PROBLEM, "machine was started", "database"),
+    ],
+    ids=["no applier", "degraded", "stale", "never level"],
+)
+async def test_a_replica_that_is_not_level_is_found(changed, level, message, fix):
+    finding = await in_replica("replica level", replica(**changed))
+    assert_mendable(finding, level, fix)
+    assert message in finding.message
+
+
+async def test_refusals_that_the_database_forgot_are_found():
+    finding = await in_replica("local refusals", replica(held=held(refusals=2)))
+    assert_mendable(finding, Level.WARNING, "brings them to the database")

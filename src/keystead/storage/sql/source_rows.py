@@ -164,7 +164,10 @@ def _tenant(
 
 def _tenants(table: sa.Table, *more: sa.Column[Any]) -> sa.Select[Any]:
     held = table.c
-    return sa.select(held.id, held.external_id, held.metadata, held.suspended_at.is_not(None), *more)
+    # What is deleted refuses as what is suspended does.
+    ended = [held[name] for name in ("suspended_at", "deleted_at") if name in held]
+    suspended = sa.or_(*(it.is_not(None) for it in ended))
+    return sa.select(held.id, held.external_id, held.metadata, suspended, *more)
 
 
 TENANTS: Mapping[SubjectKind, tuple[sa.Table, sa.Select[Any], Callable[[Sequence[Any]], Tenant]]] = {
