@@ -499,6 +499,10 @@ class Uses(Protocol):
     def count(self, known: Known, now_ms: int) -> None:
         """Add one use of the presented version at `now_ms`. Never waits and never fails."""
 
+    @property
+    def dropped(self) -> int:
+        """How many uses were not kept, since too many versions waited to be written down."""
+
 
 class UseStore(Protocol):
     """Where counted uses are kept."""

@@ -28,7 +28,7 @@ class UseCounter:
     def __init__(self, *, max_versions: int = MAX_VERSIONS) -> None:
         self._max_versions = max_versions
         self._tallies: _Tallies = {}
-        self.dropped = 0
+        self._dropped = 0
 
     def count(self, known: Known, now_ms: int) -> None:
         """See `ports.Uses.count`. Two steps for a version counted before: this is the hot path."""
@@ -39,6 +39,11 @@ class UseCounter:
             tally[0] += 1
             if now_ms > tally[1]:  # noqa: PLR1730 - `max` takes three times as long
                 tally[1] = now_ms
+
+    @property
+    def dropped(self) -> int:
+        """See `ports.Uses.dropped`."""
+        return self._dropped
 
     async def flush(self, store: UseStore) -> None:
         """Write the counts so far. If the store is Unavailable they are kept for the next time.
@@ -76,7 +81,7 @@ class UseCounter:
         elif len(self._tallies) < self._max_versions:
             self._tallies[ids] = [count, at_ms]
         else:
-            self.dropped += count
+            self._dropped += count
 
     def _put_back(self, taken: _Tallies) -> None:
         for ids, (count, at_ms) in taken.items():

@@ -23,6 +23,7 @@ from keystead.wiring.instance import Instance, joined, set_up
 
 _LOG = structlog.get_logger()
 _SET_UP_EVERY_S = 1.0
+_TELL_EVERY_S = 1.0
 _HOUSEKEEPING_EVERY = timedelta(hours=1)
 
 
@@ -81,12 +82,23 @@ async def _work(
             for app, sockets in zip(apps.values(), listeners, strict=False)
         ]
         server = Server(*sites, on_listening=on_listening, stop=stop)
-        keeping = asyncio.create_task(_keep_house(instance))
+        beside = [
+            asyncio.create_task(_keep_house(instance)),
+            asyncio.create_task(_tell_dropped(instance, metrics)),
+        ]
         try:
             await server.serve()
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+            metrics.close()
+
+
+async def _tell_dropped(instance: Instance, metrics: Metrics) -> None:
+    while True:
+        metrics.tell_dropped(instance.context.uses.dropped)
+        await asyncio.sleep(_TELL_EVERY_S)
 
 
 async def _keep_house(instance: Instance) -> None:
