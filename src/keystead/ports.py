@@ -101,14 +101,13 @@ class Recorded:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
-    """Accepted attempts with one version that were not yet written: how many, and the last one's instant."""
+class Used(NamedTuple):
+    """Accepted attempts with one version that were not yet written: how many, and when the last one was."""
 
     key_id: KeyId
     version_id: VersionId
-    count: int
-    last_used_at: datetime
+    uses: int
+    last_used_ms: int
 
 
 class Organizations(Protocol):
@@ -509,6 +508,8 @@ class UseStore(Protocol):
 
     async def add_uses(self, used: Sequence[Used]) -> None:
         """Add all counts, to versions and their keys, in one transaction; versions gone are passed over.
+
+        Each version stands in `used` once.
 
         `last_used_at` only ever moves forward.
         """

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -193,19 +193,23 @@ async def test_a_root_key_comes_alone(replicas: Replicas) -> None:
 
 async def test_a_digest_that_was_never_ours_is_none(replicas: Replicas) -> None:
     await keep(replicas.store, key())
-    for never in (digest(2), b"", digest(1)[:-1], digest(1) + b"\0"):
+    for never in (digest(2), digest(1)[:-1], digest(1) + b"\0"):
         assert await replicas.find(never) is None
 
 
-async def test_keys_of_deleted_tenants_are_known(replicas: Replicas) -> None:
-    mine = personal_key(2, revoked_at=NOW)
-    await keep(replicas.store, key(revoked_at=NOW), mine)
+async def test_keys_of_deleted_tenants_are_known_and_refused_even_if_not_revoked(replicas: Replicas) -> None:
+    await keep(replicas.store, key(1, revoked_at=NOW), key(2), personal_key(3))
     async with changing(replicas.store, ORGANIZATION, APP) as tables:
         await tables.apps.update(app(deleted_at=NOW))
         await tables.organizations.update(organization(deleted_at=NOW))
-    assert await replicas.find(1) == of_app(key(revoked_at=NOW))
-    found = await replicas.get(2)
-    assert (found.revoked, found.policy.user, found.policy.app) == (True, tenant_of(user()), None)
+    revoked, living, personal = [await replicas.get(number) for number in (1, 2, 3)]
+    assert [it.revoked for it in (revoked, living, personal)] == [True, False, False]
+    for app_key in (revoked, living):
+        assert app_key.policy.app == replace(tenant_of(app()), suspended=True)
+    for found in (revoked, living, personal):
+        assert found.policy.organization == replace(tenant_of(organization()), suspended=True)
+        assert found.policy.suspended
+    assert personal.policy.user == tenant_of(user())
 
 
 async def test_each_version_of_a_key_is_known_by_itself_dead_ones_too(replicas: Replicas) -> None:

@@ -147,3 +147,7 @@ def test_a_thread_whose_event_loop_has_ended_ends_too(path: Path) -> None:
     assert told.wait(1)
     watch._thread.join(1)
     assert not watch._thread.is_alive()
+
+
+def test_a_thread_that_never_began_is_ended_too(path: Path) -> None:
+    Watch(path, lambda: None).end()

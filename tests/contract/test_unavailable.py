@@ -28,7 +28,8 @@ async def write(store: SqlStore) -> None:
 
 
 async def find(store: SqlStore) -> None:
-    await store.find(digest(1))
+    async with store.read() as tables:
+        await tables.keys.find_digest(digest(1))
 
 
 async def add_no_uses(store: SqlStore) -> None:

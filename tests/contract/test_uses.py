@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+from keystead.domain.instants import at_ms
 from keystead.ports import Used
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, key, key_id, populate, version, version_id
 
 
 def used(number: int, count: int, *, key_number: int = 1, at=NOW) -> Used:
-    return Used(key_id=key_id(key_number), version_id=version_id(number), count=count, last_used_at=at)
+    return Used(key_id=key_id(key_number), version_id=version_id(number), uses=count, last_used_ms=at_ms(at))
 
 
 async def test_uses_are_added_to_versions_and_their_key(store: SqlStore) -> None:

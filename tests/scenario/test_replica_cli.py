@@ -1,23 +1,29 @@
-"""`keystead replica` beside running servers, on both databases: what it tells, and what it asks them to do."""
+"""`keystead replica` beside running servers, on both databases: what it tells and what it has them do."""
 
 import json
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.scenario.servers import Keystead, run_keystead, serve_command
-from tests.servers import Command
+from tests.scenario.servers import Keystead, run_keystead
 
 
-def replica(folder: Path, *arguments: str, database_url: str | None) -> subprocess.CompletedProcess[str]:
-    """Run `keystead replica` with a server's data directory and database, and no more of its settings."""
-    serve = serve_command(folder, port=1, root="", database_url=database_url)
-    settings = [it for it in serve if not str(it).startswith("KEYSTEAD_ROOT_KEY_FILE")]
-    command: Command = [*settings[:-1], "replica", *arguments]
+def cli(folder: Path, *arguments: str, database_url: str | None) -> subprocess.CompletedProcess[str]:
+    """Run a command with a server's data directory and database, and no more of its settings."""
+    program = Path(sys.executable).with_name("keystead")
+    settings = [f"KEYSTEAD_DATA={folder / 'data'}", f"PATH={os.environ['PATH']}"]
+    settings += [f"KEYSTEAD_DATABASE_URL={database_url}"] if database_url else []
+    command = ["env", "-i", *settings, str(program), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def replica(folder: Path, name: str, database_url: str | None) -> dict[str, object]:
+    """What a command about the replica, which must succeed, tells as JSON."""
+    return told(cli(folder, "replica", name, "--json", database_url=database_url))
 
 
 def told(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
@@ -37,7 +43,7 @@ def asked(keystead: Keystead, token: str, stop: threading.Event) -> list[bool]:
 def test_beside_a_server(tmp_path: Path, database_url: str | None, workers: str):
     with run_keystead(tmp_path, database_url=database_url, WORKERS=workers) as keystead:
         token = str(keystead.key()["token"])
-        status = told(replica(tmp_path, "status", "--json", database_url=database_url))
+        status = replica(tmp_path, "status", database_url)
         assert (status["state"], status["lag"], status["generation"]) == ("fresh", 0, 1)
         applier, file = status["applier"], status["file"]
         assert isinstance(applier, dict)
@@ -50,7 +56,7 @@ def test_beside_a_server(tmp_path: Path, database_url: str | None, workers: str)
         asking = threading.Thread(target=lambda: verdicts.extend(asked(keystead, token, stop)))
         asking.start()
         try:
-            rebuilt = told(replica(tmp_path, "rebuild", "--json", database_url=database_url))
+            rebuilt = replica(tmp_path, "rebuild", database_url)
         finally:
             stop.set()
             asking.join()
@@ -58,20 +64,15 @@ def test_beside_a_server(tmp_path: Path, database_url: str | None, workers: str)
         assert rebuilt["applier"] == {"pid": applier["pid"], "alive": True}
         assert verdicts
         assert all(verdicts)
-        assert told(replica(tmp_path, "verify", "--json", database_url=database_url))["clean"]
-        doctor = subprocess.run(
-            [*serve_command(tmp_path, port=1, root="", database_url=database_url)[:-1], "doctor", "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        assert replica(tmp_path, "verify", database_url)["clean"]
+        doctor = cli(tmp_path, "doctor", "--json", database_url=database_url)
         levels = {it["name"]: it["level"] for it in json.loads(doctor.stdout)["items"]}
         assert {levels[it] for it in ("replica", "replica level", "local refusals")} == {"ok"}
 
-    status = told(replica(tmp_path, "status", "--json", database_url=database_url))
+    status = replica(tmp_path, "status", database_url)
     assert status["applier"] == {"pid": applier["pid"], "alive": False}
-    assert told(replica(tmp_path, "rebuild", "--json", database_url=database_url))["generation"] == 3
-    assert told(replica(tmp_path, "verify", "--json", database_url=database_url))["clean"]
+    assert replica(tmp_path, "rebuild", database_url)["generation"] == 3
+    assert replica(tmp_path, "verify", database_url)["clean"]
 
 
 def test_a_change_is_compared_while_it_is_made(tmp_path: Path, database_url: str | None):
@@ -86,7 +87,7 @@ def test_a_change_is_compared_while_it_is_made(tmp_path: Path, database_url: str
         making.start()
         try:
             for _ in range(3):
-                assert told(replica(tmp_path, "verify", "--json", database_url=database_url))["clean"]
+                assert replica(tmp_path, "verify", database_url)["clean"]
         finally:
             stop.set()
             making.join()

@@ -13,6 +13,7 @@ import pytest
 
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import Token, TokenKind, make_token
+from keystead.domain.verdict import Verdict
 from keystead.settings import load_settings
 from tests.api.world import opened_world
 from tests.scenario.servers import Json, Keystead, raw_get, run_keystead, send_raw
@@ -26,29 +27,43 @@ class Walk:
 
     def __init__(self, *tokens: str) -> None:
         self.tokens = set(tokens)
+        self.public = set[str]()
+        """Tokens that are no secret: the database keeps them, and the replica does not."""
         self.texts: dict[str, bytes] = {}
+        self.replica: dict[str, bytes] = {}
 
     def look_into(self, name: str, text: str | bytes) -> None:
         self.texts[f"{len(self.texts)} {name}"] = text.encode() if isinstance(text, str) else text
 
+    def look_into_replica(self, folder: Path) -> None:
+        """Each of its files; every token that a key was found by must be there as its digest."""
+        files = {it.name: it.read_bytes() for it in folder.iterdir()}
+        held = b"".join(files.values())
+        assert self.public
+        assert all(Token(it).digest in held for it in self.public)
+        self.replica |= {f"{len(self.replica)} {name}": content for name, content in files.items()}
+
     def leaks(self) -> list[tuple[str, str]]:
         """Where 20 characters out of the middle of a token stand: plain, in Base64, in hex or reversed."""
-        found = []
-        for token in self.tokens:
-            # Past the readable start and before the readable end.
-            middle = token.rpartition("_")[2][4:-4]
-            basic = base64.b64encode(f"{token}:".encode())
-            spellings = {
-                middle[:20].encode(),
-                middle[-20:].encode(),
-                middle[:20][::-1].encode(),
-                middle[:20].encode().hex().encode(),
-                basic[len(basic) // 2 : -8],
-            }
-            found += [
-                (name, token[:16]) for name, text in self.texts.items() if any(it in text for it in spellings)
-            ]
-        return found
+        everything = {**self.texts, **self.replica}
+        return [*_leaks(self.tokens, everything), *_leaks(self.public, self.replica)]
+
+
+def _leaks(tokens: set[str], texts: dict[str, bytes]) -> list[tuple[str, str]]:
+    found = []
+    for token in tokens:
+        # Past the readable start and before the readable end.
+        middle = token.rpartition("_")[2][4:-4]
+        basic = base64.b64encode(f"{token}:".encode())
+        spellings = {
+            middle[:20].encode(),
+            middle[-20:].encode(),
+            middle[:20][::-1].encode(),
+            middle[:20].encode().hex().encode(),
+            basic[len(basic) // 2 : -8],
+        }
+        found += [(name, token[:16]) for name, text in texts.items() if any(it in text for it in spellings)]
+    return found
 
 
 def use_everything(keystead: Keystead, walk: Walk) -> None:
@@ -137,6 +152,7 @@ def require_traceback(keystead: Keystead, answer: httpx.Response) -> None:
 def test_a_server_on_sqlite_leaves_no_secret_behind(tmp_path: Path):
     with run_keystead(tmp_path, SECRET_KEY=SECRET_KEY) as keystead:
         walk = Walk(keystead.root, f"x_{SECRET_KEY}")
+        walk.public.add(keystead.key(type="public")["token"])
         use_everything(keystead, walk)
         look_into_files(walk, tmp_path / "data")
         app = keystead.app()
@@ -155,19 +171,24 @@ def test_a_server_on_sqlite_leaves_no_secret_behind(tmp_path: Path):
     # The walk is no proof unless it would find something.
     walk.look_into("a leak", next(iter(walk.tokens)))
     assert len(walk.leaks()) == 1
+    walk.replica["a leak"] = next(iter(walk.public)).encode()
+    assert len(walk.leaks()) == 2
 
 
 def look_into_files(walk: Walk, folder: Path) -> None:
-    files = [it for it in folder.rglob("*") if it.is_file()]
+    replica = folder / "replica"
+    files = [it for it in folder.rglob("*") if it.is_file() and it.parent != replica]
     assert folder / "keystead.sqlite3" in files
     for file in files:
         walk.look_into(file.name, file.read_bytes())
+    walk.look_into_replica(replica)
 
 
 def test_a_server_on_postgresql_leaves_no_secret_behind(tmp_path: Path, postgres: Postgres):
     url = postgres.new_database()
     with run_keystead(tmp_path, database_url=url, SECRET_KEY=SECRET_KEY) as keystead:
         walk = Walk(keystead.root, f"x_{SECRET_KEY}")
+        walk.public.add(keystead.key(type="public")["token"])
         use_everything(keystead, walk)
         dump = [postgres.psql.with_name("pg_dump"), "--inserts", url]
         walk.look_into("dump", subprocess.run(dump, check=True, capture_output=True).stdout)
@@ -187,6 +208,7 @@ def test_a_server_on_postgresql_leaves_no_secret_behind(tmp_path: Path, postgres
         unready = keystead.client.get("/readyz")
         assert unready.status_code == 503
         walk.look_into("readyz", unready.content)
+        walk.look_into_replica(tmp_path / "data/replica")
     walk.look_into("log", keystead.log_text())
     assert walk.leaks() == []
 
@@ -220,8 +242,9 @@ async def test_no_value_of_a_mutation_shows_a_token_by_its_repr(tmp_path: Path):
         key = await world.key()
         walk = Walk(key["token"], world.root, root.reveal(), f"x_{SECRET_KEY}")
         settings, context = load_settings(environ), world.instance.context
-        known = await context.index.find(Token(key["token"]).digest)
+        known = context.replica.find(Token(key["token"]).digest)
         assert known is not None
-        for value in (settings, world.instance.settings, context, context.seals, known, world.instance):
+        verdict = Verdict(None, known)
+        for value in (settings, world.instance.settings, context, context.seals, verdict, world.instance):
             walk.look_into(type(value).__name__, repr(value))
     assert walk.leaks() == []

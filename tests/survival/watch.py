@@ -57,7 +57,7 @@ class Watch:
         """What was answered about a token in attempts begun since an instant; errors are left out."""
         return [it for it in self.seen if it.token == token and it.began >= since and it.answer]
 
-    def until_seen(self, attempts: int, within: float = 10) -> None:
+    def until_seen(self, attempts: int, within: float = 30) -> None:
         """Return once so many more attempts were answered."""
         wanted, deadline = len(self.seen) + attempts, time.monotonic() + within
         while len(self.seen) < wanted:

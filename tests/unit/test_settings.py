@@ -32,9 +32,14 @@ GOOD = {
     "KEYSTEAD_DATABASE_URL": DATABASE_URL,
     "KEYSTEAD_HOST": "::",
     "KEYSTEAD_PORT": "9000",
+    "KEYSTEAD_WORKERS": "4",
+    "KEYSTEAD_INTERNAL_LISTEN": "[::1]:8421",
     "KEYSTEAD_PUBLIC_URL": "https://keys.example.com/base",
     "KEYSTEAD_INSECURE": "1",
     "KEYSTEAD_TRUSTED_PROXIES": "10.0.3.7/32,2001:db8::/64",
+    "KEYSTEAD_NODE_NAME": "eu-1.keys_A",
+    "KEYSTEAD_FRESH_FOR": "5s",
+    "KEYSTEAD_STALE_LIMIT": "10m",
     "KEYSTEAD_TOKEN_PREFIX": "acme",
     "KEYSTEAD_TOKEN_PLACES": "x-api-key",
     "KEYSTEAD_SECRET_KEY": SECRET_KEY,
@@ -58,9 +63,14 @@ def test_without_any_variable_the_documented_defaults_hold():
         database_url=None,
         host="127.0.0.1",
         port=8420,
+        workers=1,
+        internal_listen=None,
         public_url=None,
         insecure=False,
         trusted_proxies=("127.0.0.0/8", "::1/128"),
+        node_name=None,
+        fresh_for=timedelta(seconds=2),
+        stale_limit=timedelta(minutes=5),
         token_prefix="ks",
         token_places=(Place.AUTHORIZATION, Place.X_API_KEY),
         secret_key=None,
@@ -81,9 +91,14 @@ def test_every_setting_can_be_given():
         database_url=DATABASE_URL,
         host="::",
         port=9000,
+        workers=4,
+        internal_listen="[::1]:8421",
         public_url="https://keys.example.com/base",
         insecure=True,
         trusted_proxies=("10.0.3.7/32", "2001:db8::/64"),
+        node_name="eu-1.keys_A",
+        fresh_for=timedelta(seconds=5),
+        stale_limit=timedelta(minutes=10),
         token_prefix="acme",
         token_places=(Place.X_API_KEY,),
         secret_key=SECRET_KEY,
@@ -174,6 +189,57 @@ def test_lists_may_have_spaces_and_repeat_themselves():
 
 
 @pytest.mark.parametrize(
+    "listen",
+    [
+        "127.0.0.1:8421",
+        "[::1]:1",
+        "0.0.0.0:65535",
+        "[2001:db8::5]:8421",
+        "keys.internal:8421",
+        "unix:/run/keystead/internal.sock",
+        "unix:/a b",
+    ],
+)
+def test_an_internal_listener_is_a_host_with_a_port_or_a_unix_socket(listen):
+    assert load(internal_listen=listen).internal_listen == listen
+
+
+@pytest.mark.parametrize("name", ["a", "eu-1", "Keys.example_2", "7", "-", "n" * 64])
+def test_a_node_name_is_letters_digits_dots_hyphens_and_underscores(name):
+    assert load(node_name=name).node_name == name
+
+
+@pytest.mark.parametrize("count", [1, 2, 128])
+def test_workers_are_from_1_to_128(count):
+    assert load(workers=str(count)).workers == count
+
+
+@pytest.mark.parametrize(
+    ("fresh_for", "stale_limit"),
+    [("1s", "1s"), ("1", "1d"), ("1d", "1d"), ("5m", "300s"), ("2s", "3s")],
+)
+def test_a_node_may_be_stale_as_soon_as_it_is_no_longer_fresh(fresh_for, stale_limit):
+    loaded = load(fresh_for=fresh_for, stale_limit=stale_limit)
+    assert loaded.fresh_for == make_duration(fresh_for, field="d")
+    assert loaded.stale_limit == make_duration(stale_limit, field="d")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"fresh_for": "10s", "stale_limit": "9s"},
+        {"stale_limit": "1s"},
+        {"fresh_for": "301s"},
+    ],
+    ids=["both given", "below the default", "the default is below"],
+)
+def test_a_node_is_never_stale_while_it_is_fresh(environ):
+    with pytest.raises(Misconfigured, match="must not be below KEYSTEAD_FRESH_FOR, which is") as caught:
+        load(**environ)
+    assert caught.value.setting == "KEYSTEAD_STALE_LIMIT"
+
+
+@pytest.mark.parametrize(
     ("name", "text", "fix"),
     [
         ("DATA", "~/keystead", "whole path"),
@@ -196,6 +262,21 @@ def test_lists_may_have_spaces_and_repeat_themselves():
         ("PORT", "8_420", "1 to 65535"),
         ("PORT", "٣", "1 to 65535"),
         ("PORT", "tcp://10.0.0.1:8420", "enableServiceLinks"),
+        ("WORKERS", "0", "1 to 128"),
+        ("WORKERS", "129", "1 to 128"),
+        ("WORKERS", "auto", "1 to 128"),
+        ("INTERNAL_LISTEN", "8421", "host:port"),
+        ("INTERNAL_LISTEN", "127.0.0.1", "host:port"),
+        ("INTERNAL_LISTEN", ":8421", "host:port"),
+        ("INTERNAL_LISTEN", "::1:8421", "host:port"),
+        ("INTERNAL_LISTEN", "http://127.0.0.1:8421", "host:port"),
+        ("INTERNAL_LISTEN", "[keys.internal]:8421", "host:port"),
+        ("INTERNAL_LISTEN", "[::1::1]:8421", "an address or a host name"),
+        ("INTERNAL_LISTEN", "key s:8421", "an address or a host name"),
+        ("INTERNAL_LISTEN", "127.0.0.1:0", "1 to 65535"),
+        ("INTERNAL_LISTEN", "127.0.0.1:65536", "1 to 65535"),
+        ("INTERNAL_LISTEN", "unix:", "unix:/run/keystead.sock"),
+        ("INTERNAL_LISTEN", "unix:run/keystead.sock", "unix:/run/keystead.sock"),
         ("PUBLIC_URL", "keys.example.com", "http or https"),
         ("PUBLIC_URL", "ftp://keys.example.com", "http or https"),
         ("PUBLIC_URL", "https://keys.example.com/?a=b", "http or https"),
@@ -213,6 +294,16 @@ def test_lists_may_have_spaces_and_repeat_themselves():
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "such as 192.0.2.7"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "write 10.0.0.0/8"),
         ("TRUSTED_PROXIES", ",", "such as 192.0.2.7"),
+        ("NODE_NAME", "n" * 65, "1 to 64"),
+        ("NODE_NAME", "eu 1", "1 to 64"),
+        ("NODE_NAME", "schlüssel", "1 to 64"),
+        ("NODE_NAME", "eu/1", "1 to 64"),
+        ("FRESH_FOR", "0", "from 1s to 1d"),
+        ("FRESH_FOR", "500ms", "90s, 5m, 12h or 30d"),
+        ("FRESH_FOR", "25h", "from 1s to 1d"),
+        ("STALE_LIMIT", "0s", "from 1s to 1d"),
+        ("STALE_LIMIT", "86401", "from 1s to 1d"),
+        ("STALE_LIMIT", "never", "90s, 5m, 12h or 30d"),
         ("TOKEN_PREFIX", "ACME", "lower-case"),
         ("TOKEN_PLACES", "cookie", "authorization, x-api-key"),
         ("TOKEN_PLACES", "authorization,", "authorization, x-api-key"),

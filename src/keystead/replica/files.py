@@ -106,18 +106,14 @@ def open_whole(path: Path, generation: int) -> Opened:
         raise Damaged
     opened = _opened(path, generation, create=False, sync=True)
     try:
-        _require_whole(opened, path.stat().st_size)
+        _require_finished(opened)
     except BaseException:
         opened.environment.close()
         raise
     return opened
 
 
-def _require_whole(opened: Opened, size_bytes: int) -> None:
-    pages = opened.environment.info()["last_pgno"] + 1
-    # Reading a page that is not there would end the process by SIGBUS.
-    if size_bytes < pages * opened.environment.stat()["psize"]:
-        raise Damaged
+def _require_finished(opened: Opened) -> None:
     with opened.environment.begin(db=opened.databases[FACTS]) as transaction:
         decode_point(transaction.get(FACT_APPLIED))
 
@@ -169,8 +165,17 @@ def _open(path: Path, generation: int, *, create: bool, sync: bool) -> Opened:
         readahead=False,
     )
     try:
+        if not create:
+            _require_all_pages(environment, path.stat().st_size)
         databases = {name: environment.open_db(name, create=create) for name in DATABASES}
     except BaseException:
         environment.close()
         raise
     return Opened(generation, environment, databases)
+
+
+def _require_all_pages(environment: lmdb.Environment, size_bytes: int) -> None:
+    """Reading a page that is not there would end the process by SIGBUS, and opening a database reads one."""
+    pages = environment.info()["last_pgno"] + 1
+    if size_bytes < pages * environment.stat()["psize"]:
+        raise Damaged

@@ -3,19 +3,21 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import unpack_key_id, unpack_version_id
-from keystead.domain.instants import at
 from keystead.domain.verdict import Known
 from keystead.ports import Used, UseStore
 
 MAX_VERSIONS = 100_000
+PORTION = 1_000
+"""How many versions are written at once: neither requests nor other writers wait long for more."""
+
 FLUSH_INTERVAL = timedelta(seconds=1)
 
 _Tallies = dict[bytes, list[int]]
 """By the packed ids of key and version: how many, and when the last one was, in milliseconds."""
-
 
 
 class UseCounter:
@@ -46,15 +48,17 @@ class UseCounter:
         return self._dropped
 
     async def flush(self, store: UseStore) -> None:
-        """Write the counts so far. If the store is Unavailable they are kept for the next time.
+        """Write the counts so far, portion by portion. What is not written is kept for the next time.
 
         What is counted while the store writes belongs to the next flush.
         """
-        if not self._tallies:
-            return
         taken, self._tallies = self._tallies, {}
         try:
-            await store.add_uses(_used(taken))
+            while taken:
+                portion = dict(islice(taken.items(), PORTION))
+                await store.add_uses(_used(portion))
+                for ids in portion:
+                    del taken[ids]
         except Unavailable:
             self._put_back(taken)
         except BaseException:
@@ -90,11 +94,6 @@ class UseCounter:
 
 def _used(tallies: _Tallies) -> list[Used]:
     return [
-        Used(
-            key_id=unpack_key_id(ids),
-            version_id=unpack_version_id(ids),
-            count=count,
-            last_used_at=at(last_used_ms),
-        )
+        Used(unpack_key_id(ids), unpack_version_id(ids), count, last_used_ms)
         for ids, (count, last_used_ms) in tallies.items()
     ]

@@ -260,6 +260,7 @@ def test_free_bytes_are_asked_of_the_real_volume_by_default(tmp_path):
         newest_audit_at=giving(None),
         database_now=giving(None),
         secret_key=giving("same"),
+        replica=giving(replica()),
     )
     assert asked.free_bytes(tmp_path) > 0
     assert asked.user_id() == OURS

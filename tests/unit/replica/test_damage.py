@@ -27,6 +27,10 @@ def truncate(file):
     os.truncate(file, file.stat().st_size // 2)
 
 
+def leave_the_head(file):
+    os.truncate(file, 2 * 4096)
+
+
 def overwrite(file):
     with file.open("r+b") as opened:
         opened.write(b"\xa5" * 16_384)
@@ -60,6 +64,7 @@ def not_ours(file):
     "harm",
     [
         truncate,
+        leave_the_head,
         overwrite,
         empty,
         forget_it_is_whole,
@@ -67,7 +72,7 @@ def not_ours(file):
         not_ours,
         lambda file: file.unlink(),
     ],
-    ids=["truncated", "garbage", "empty", "unfinished", "unknown", "another's", "absent"],
+    ids=["truncated", "head", "garbage", "empty", "unfinished", "unknown", "another's", "absent"],
 )
 async def test_a_file_that_is_not_whole_is_made_anew(replicated, source, held, tmp_path, harm):
     replicated.close()

@@ -34,7 +34,7 @@ class FakeStore:
 
     @property
     def total(self) -> int:
-        return sum(used.count for batch in self.batches for used in batch)
+        return sum(used.uses for batch in self.batches for used in batch)
 
 
 def known(number: int = 1) -> Known:
@@ -48,7 +48,7 @@ async def test_uses_of_one_version_are_one_row_with_the_latest_instant() -> None
         counter.count(known(), at_ms(at))
     await counter.flush(store)
     assert store.batches == [
-        [Used(key_id=key_id(), version_id=version_id(), count=3, last_used_at=NOW + DAY)],
+        [Used(key_id=key_id(), version_id=version_id(), uses=3, last_used_ms=at_ms(NOW + DAY))],
     ]
 
 
@@ -68,7 +68,7 @@ async def test_counts_wait_while_the_store_is_unavailable() -> None:
         await counter.flush(store)
     store.failure = None
     await counter.flush(store)
-    assert [used.count for batch in store.batches for used in batch] == [3]
+    assert [used.uses for batch in store.batches for used in batch] == [3]
 
 
 @pytest.mark.parametrize("failure", [None, Unavailable("database")], ids=["written", "unavailable"])

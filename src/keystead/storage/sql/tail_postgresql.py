@@ -26,14 +26,15 @@ class PostgresqlTail:
 
     async def changed(self, within: timedelta) -> None:
         """Notices a dead connection within half of `within` and `HEARTBEAT_WITHIN_S`. Raises Unavailable."""
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             # What was told while nobody listened is lost: all may have changed.
-            self._connection = await guarded(self._listen())
+            connection = await guarded(self._listen())
         elif not await self._wait(within / 2):
-            await self._prove_alive(self._connection)
+            await self._prove_alive(connection)
             await self._wait(within / 2)
         self._told.clear()
-        if self._connection.is_closed():
+        if connection.is_closed():
             await self.close()
             raise Unavailable(DEPENDENCY)
 
@@ -51,6 +52,8 @@ class PostgresqlTail:
         except BaseException:
             connection.terminate()
             raise
+        # Here, where it ends even if its caller is cancelled: `close` would else not know of it.
+        self._connection = connection
         return connection
 
     async def _prove_alive(self, connection: "asyncpg.Connection[Any]") -> None:

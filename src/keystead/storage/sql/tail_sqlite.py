@@ -65,9 +65,10 @@ class Watch:
         self._looks.wait()
 
     def end(self) -> None:
-        """Stop, within a few milliseconds."""
+        """Stop, within a few milliseconds; also when `begin` was cancelled before it began."""
         self._stop.set()
-        self._thread.join(_END_WITHIN_S)
+        if self._thread.is_alive():
+            self._thread.join(_END_WITHIN_S)
 
     def _run(self) -> None:
         seen, unchanged = self._look(), 0
