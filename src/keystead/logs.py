@@ -15,7 +15,11 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
 # Not only whole tokens: one that lost its end is as good, since the end is a checksum.
-_TOKEN = re.compile(r"([a-z][a-z0-9]{1,15}_(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+")
+# In a path it may also be escaped, once or more often.
+_JOINT = r"(?:_|%(?:25)*5[Ff])"
+_TOKEN = re.compile(
+    rf"([a-z][a-z0-9]{{1,15}}{_JOINT}(?:sk|rk){_JOINT}(?:live|test){_JOINT}[0-9A-Za-z]{{4}})[0-9A-Za-z]+"
+)
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

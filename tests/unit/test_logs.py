@@ -197,6 +197,12 @@ def test_a_token_that_lost_its_end_is_cut_too(lines):
     assert lines()[0]["token"] == f"{SECRET.start}…"
 
 
+@pytest.mark.parametrize("joint", ["%5f", "%5F", "%255f", "%25255F"])
+def test_a_token_escaped_in_a_path_is_cut_too(joint):
+    parts = ["ks", "sk", "live", "0123456789abcdef"]
+    assert "456789" not in mask_tokens(f"GET /x/{joint.join(parts)}?y")
+
+
 def test_public_tokens_and_starts_are_left_as_they_are():
     for text in (PUBLIC.reveal(), SECRET.start, f"{SECRET.start}…{SECRET.last4}", repr(SECRET)):
         assert mask_tokens(text) == text

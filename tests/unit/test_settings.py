@@ -462,6 +462,19 @@ def test_a_server_on_loopback_starts_without_more(host):
     require_startable(load(host=host))
 
 
+@pytest.mark.parametrize("listen", ["0.0.0.0:8421", "[::]:8421", "10.0.0.5:8421"])
+def test_an_internal_listener_off_loopback_needs_the_same(listen):
+    with pytest.raises(Misconfigured, match="KEYSTEAD_PUBLIC_URL"):
+        require_startable(load(internal_listen=listen))
+    require_startable(load(internal_listen=listen, public_url="https://keys.example.com"))
+    require_startable(load(internal_listen=listen, insecure="1"))
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8421", "[::1]:8421", "localhost:8421", "unix:/run/ks.sock"])
+def test_an_internal_listener_on_this_machine_starts_without_more(listen):
+    require_startable(load(internal_listen=listen))
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "keys.internal", "127.1"])
 def test_a_server_off_loopback_needs_an_https_public_url_or_insecure(host):
     assert not is_loopback(host)

@@ -15,6 +15,9 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+import structlog
+
+_LOG = structlog.get_logger()
 _SUFFIX = ".tally"
 _WORD_BYTES = 8
 
@@ -51,17 +54,38 @@ def private_tallies(size: int) -> Tallies:
 def shared_tallies(folder: Path, meaning: str, size: int) -> Tallies:
     """`size` words in the first file for `meaning` that no living process has; this one's until it ends.
 
-    To be called in the process that counts, not before it is forked.
+    Where no file can be had, on a full disk say, they are counted for this process alone, and a warning says
+    so. To be called in the process that counts, not before it is forked.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return _shared(folder, meaning, size)
+    except OSError as error:
+        _LOG.warning("metrics are this process's own: no file for them", problem=str(error))
+        return private_tallies(size)
+
+
+def _shared(folder: Path, meaning: str, size: int) -> Tallies:
     for number in count():
         path = folder / f"{meaning}-{number}{_SUFFIX}"
         descriptor = _taken(path)
-        if descriptor is not None:
-            os.ftruncate(descriptor, size * _WORD_BYTES)
+        if descriptor is None:
+            continue
+        try:
+            _make_room(descriptor, size * _WORD_BYTES)
             page = mmap.mmap(descriptor, size * _WORD_BYTES)
-            return Tallies(page, partial(_beside, path, f"{meaning}-*{_SUFFIX}"), descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return Tallies(page, partial(_beside, path, f"{meaning}-*{_SUFFIX}"), descriptor)
     raise AssertionError("numbers do not end")
+
+
+def _make_room(descriptor: int, size_bytes: int) -> None:
+    """Take the room now: a page written as memory that finds none on the disk would end us by SIGBUS."""
+    os.ftruncate(descriptor, size_bytes)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size_bytes)
 
 
 def _beside(own: Path, pattern: str) -> Iterator[Path]:

@@ -27,7 +27,8 @@ class Rules:
 class Tenant:
     """What a verdict needs of an organization, an app or a user; lists that it does not have are empty.
 
-    One that was deleted is `suspended` too. `public_methods` is an organization's ceiling for public keys; origins and networks are an app's.
+    One that was deleted is `suspended` too. `public_methods` is an organization's ceiling for public keys;
+    origins and networks are an app's.
     """
 
     id: str
@@ -64,6 +65,8 @@ class Policy:
     """The lists, of key and app, that must each hold the origin."""
     matcher: Matcher | None = field(init=False, compare=False)
     """The compiled constraints; None for no constraint."""
+    kept: dict[object, object] = field(init=False, compare=False, repr=False, default_factory=dict)
+    """What others have made of this policy, by who made it: for them to keep it no longer than the policy."""
 
     def __post_init__(self) -> None:
         """Work out what follows."""

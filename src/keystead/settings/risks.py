@@ -26,12 +26,13 @@ class Risk(NamedTuple):
 def require_startable(settings: Settings) -> None:
     """Raise Misconfigured when a server with these settings would show tokens to the network."""
     https = (settings.public_url or "").startswith("https://")
-    if not (is_loopback(settings.host) or https or settings.insecure):
+    reached = next((host for host in _hosts(settings) if not is_loopback(host)), None)
+    if not (reached is None or https or settings.insecure):
         raise Misconfigured(
             "KEYSTEAD_PUBLIC_URL",
-            f"other machines can reach {settings.host}: set this to the https address of the proxy in front, "
-            "such as https://keys.example.com, or listen on 127.0.0.1 (KEYSTEAD_HOST). "
-            "To try it without TLS, set KEYSTEAD_INSECURE=1",
+            f"other machines can reach {reached}: set this to the https address of the proxy in front, "
+            "such as https://keys.example.com, or listen on 127.0.0.1 "
+            "(KEYSTEAD_HOST, KEYSTEAD_INTERNAL_LISTEN). To try it without TLS, set KEYSTEAD_INSECURE=1",
         )
 
 
@@ -65,7 +66,7 @@ def risky(settings: Settings) -> list[Risk]:
             "KEYSTEAD_INTERNAL_LISTEN",
             "is off loopback and without TLS: tokens and verdicts cross that network in clear",
             "Listen on 127.0.0.1 or a Unix socket, or see to it that nobody else is on that network",
-        ): not _is_here(settings.internal_listen),
+        ): not all(map(is_loopback, _hosts(settings)[1:])),
         Risk(
             "KEYSTEAD_TRUSTED_PROXIES",
             f"holds {', '.join(wide)}: any client in there can claim any address",
@@ -80,12 +81,12 @@ def risky(settings: Settings) -> list[Risk]:
     return [risk for risk, present in risks.items() if present]
 
 
-def _is_here(listen: str | None) -> bool:
-    """Whether an internal listener is reached from this machine only; a Unix socket is."""
+def _hosts(settings: Settings) -> list[str]:
+    """Where we listen, ports left out; a Unix socket is reached from this machine only."""
+    listen = settings.internal_listen
     if listen is None or listen.startswith("unix:"):
-        return True
-    host, _, _ = listen.rpartition(":")
-    return is_loopback(host.strip("[]"))
+        return [settings.host]
+    return [settings.host, listen.rpartition(":")[0].strip("[]")]
 
 
 def _is_wide(text: str) -> bool:

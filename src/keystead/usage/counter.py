@@ -5,10 +5,14 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 
+import structlog
+
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import unpack_key_id, unpack_version_id
 from keystead.domain.verdict import Known
 from keystead.ports import Used, UseStore
+
+_LOG = structlog.get_logger()
 
 MAX_VERSIONS = 100_000
 PORTION = 1_000
@@ -69,13 +73,16 @@ class UseCounter:
     async def run(
         self, store: UseStore, *, stop: asyncio.Event, interval: timedelta = FLUSH_INTERVAL
     ) -> None:
-        """Flush every `interval` until `stop` is set, and once more then."""
+        """Flush every `interval` until `stop` is set, and once more then; whatever goes wrong, go on."""
         stopping = False
         while not stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), interval.total_seconds())
             stopping = stop.is_set()
-            await self.flush(store)
+            try:
+                await self.flush(store)
+            except Exception:  # noqa: BLE001 - the store may be mended meanwhile, and the counts are kept
+                _LOG.exception("uses could not be written down")
 
     def _add(self, ids: bytes, count: int, at_ms: int) -> None:
         tally = self._tallies.get(ids)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import httpx
-import structlog
 from litestar.types import ASGIApp
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,7 +37,6 @@ from keystead.storage.sql.store import SqlStore
 from keystead.usage.counter import UseCounter
 from keystead.wiring.parts import context_of, engine_of, now, primary_of, replica_files
 
-_LOG = structlog.get_logger()
 FIRST_LEVEL_WITHIN = timedelta(seconds=5)
 """How long opening waits for the replica; building one for the first time may take longer, and goes on."""
 
@@ -135,7 +133,7 @@ async def joined(settings: Settings) -> AsyncIterator[Instance]:
             )
             index.on_wait(applier.nudge)
             tasks = [
-                asyncio.create_task(_flush(counter, store, stop)),
+                asyncio.create_task(counter.run(store, stop=stop)),
                 asyncio.create_task(applier.run(stop)),
                 asyncio.create_task(_renew(index, stop)),
             ]
@@ -152,7 +150,8 @@ async def joined(settings: Settings) -> AsyncIterator[Instance]:
                 )
             finally:
                 stop.set()
-                await asyncio.gather(*tasks)
+                # Each logs its own trouble; the files are let go of whatever it was.
+                await asyncio.gather(*tasks, return_exceptions=True)
                 index.close()
                 await source.close()
         finally:
@@ -168,15 +167,6 @@ async def local_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://keystead.local") as client:
             yield client
-
-
-async def _flush(counter: UseCounter, store: SqlStore, stop: asyncio.Event) -> None:
-    try:
-        await counter.run(store, stop=stop)
-    except Exception:
-        # Keys go on being judged; that nothing is counted any more must not go unnoticed.
-        _LOG.exception("uses are no longer counted")
-        raise
 
 
 async def _renew(index: ReplicaIndex, stop: asyncio.Event) -> None:

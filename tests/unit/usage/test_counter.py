@@ -11,7 +11,7 @@ from keystead.domain.instants import at_ms
 from keystead.domain.policy import Policy, rules_of
 from keystead.domain.verdict import Known, known_of
 from keystead.ports import Used
-from keystead.usage.counter import UseCounter
+from keystead.usage.counter import PORTION, UseCounter
 from tests.contract.samples import DAY, NOW, key, key_id, version_id
 
 
@@ -148,3 +148,35 @@ async def test_stopping_does_not_wait_for_the_interval() -> None:
     async with asyncio.timeout(1):
         await running
     assert store.total == 1
+
+
+async def test_whatever_goes_wrong_the_counting_goes_on() -> None:
+    counter, store, stop = UseCounter(), FakeStore(), asyncio.Event()
+    store.failure = AssertionError("a table is gone")
+    counter.count(known(), at_ms(NOW))
+    running = asyncio.create_task(counter.run(store, stop=stop, interval=timedelta(milliseconds=1)))
+    await store.entered.wait()
+    await asyncio.sleep(0)
+    store.failure = None
+    stop.set()
+    await running
+    assert store.total == 1
+
+
+async def test_many_versions_are_written_in_portions_and_only_the_unwritten_are_kept() -> None:
+    counter, store = UseCounter(), FakeStore()
+    for number in range(1, 2 * PORTION + 2):
+        counter.count(known(number), at_ms(NOW))
+
+    async def failing_second(used: Sequence[Used]) -> None:
+        if len(store.batches) == 1:
+            raise Unavailable("database")
+        store.batches.append(used)
+
+    store.add_uses, working = failing_second, store.add_uses  # type: ignore[method-assign]
+    await counter.flush(store)
+    assert [len(batch) for batch in store.batches] == [PORTION]
+    store.add_uses = working  # type: ignore[method-assign]
+    await counter.flush(store)
+    assert [len(batch) for batch in store.batches] == [PORTION, PORTION, 1]
+    assert len({used.version_id for batch in store.batches for used in batch}) == 2 * PORTION + 1
