@@ -9,7 +9,7 @@ from typer.main import get_command
 from keystead.cli.main import app
 
 GROUPS = {
-    "": "serve migrate doctor org app user scope key root-key node",
+    "": "serve migrate doctor org app user scope key root-key node replica",
     "org": "member create list show update suspend resume delete audit",
     "org member": "add list role remove",
     "app": "create list show update suspend resume delete",
@@ -18,6 +18,7 @@ GROUPS = {
     "key": "create list show update rotate retire disable enable reveal revoke verify lookup",
     "root-key": "create list show rotate revoke",
     "node": "list",
+    "replica": "status verify rebuild",
 }
 
 

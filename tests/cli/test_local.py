@@ -227,21 +227,23 @@ def test_letter_that_the_terminal_lacks_does_not_end_a_command(data):
 
 def test_options_of_serve_win_over_the_environment(run, data, environ):
     environ.setenv("KEYSTEAD_PORT", "1")
-    served = []
+    environ.setenv("KEYSTEAD_WORKERS", "2")
+    port, worked = free_port(), []
 
-    def serve(settings, on_listening):
-        served.append((settings.host, settings.port))
+    def work(settings, listeners, on_listening):
+        worked.append((settings.host, settings.port, settings.workers))
+        assert [it.getsockname()[:2] for it in listeners.public] == [("::1", port)]
         on_listening()
 
-    environ.setattr("keystead.wiring.serve", serve)
-    result = run("serve", "--host", "::1", "--port", "8421")
-    assert (result.code, served) == (0, [("::1", 8421)])
-    assert "listens on http://[::1]:8421\n" in result.out
+    environ.setattr("keystead.wiring.work", work)
+    result = run("serve", "--host", "::1", "--port", str(port), "--workers", "1")
+    assert (result.code, worked) == (0, [("::1", port, 1)])
+    assert f"listens on http://[::1]:{port}\n" in result.out
 
 
 def test_welcome_says_what_a_newcomer_needs_next_and_its_commands_work(run, data, environ):
-    environ.setattr("keystead.wiring.serve", lambda _, on_listening: on_listening())
-    welcome = run("serve").out
+    environ.setattr("keystead.wiring.work", lambda _, __, on_listening: on_listening())
+    welcome = run("serve", "--port", str(free_port())).out
     assert "/api/docs" in welcome
     assert "Dashboard" in welcome
     lines = [line.strip() for line in welcome.splitlines()]

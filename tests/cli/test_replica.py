@@ -11,7 +11,7 @@ import pytest
 from keystead.cli.replica import _progress
 from keystead.replica.files import Folder, open_whole
 from keystead.replica.format import RECORDS
-from keystead.replica.stamp import Stamp
+from keystead.replica.stamp import _LEVEL_AT, Stamp
 
 
 @pytest.fixture
@@ -217,3 +217,11 @@ def test_verify_names_what_differs_and_has_a_code_for_it(run, folder):
 
 def test_the_commands_have_help(run):
     assert "exit 7" in run("replica", "verify", "--help").out
+
+
+def test_a_command_long_after_the_last_one_is_not_stale(run, folder, environ):
+    with stamp_of(folder) as stamp:
+        stamp.words[_LEVEL_AT] = 1
+    answer = run("key", "verify", "--json", stdin="made-up")
+    assert told(answer, code=1)["reason"] == "MALFORMED"
+    assert not json.loads(answer.out)["degraded"]

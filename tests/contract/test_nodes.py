@@ -1,6 +1,7 @@
 """Nodes that report: what they applied, and when they were seen by the primary's clock."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -9,17 +10,31 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from keystead.domain.ids import IdKind, NodeId
 from keystead.domain.instants import MILLISECOND
 from keystead.ports import Node
-from keystead.storage.sql.schema import nodes
+from keystead.storage.sql.schema import changes, nodes
 from keystead.storage.sql.store import SqlStore
-from tests.contract.samples import identifier
+from tests.contract.samples import identifier, subject
 
 SECOND = timedelta(seconds=1)
 
 
 def node(number: int = 1, *, name: str | None = None, applied_epoch: int = 0) -> Node:
     return Node(
-        id=NodeId(identifier(IdKind.NODE, number)), name=name or f"node-{number}", applied_epoch=applied_epoch
+        id=NodeId(identifier(IdKind.NODE, number)),
+        name=name or f"node-{number}",
+        applied_epoch=applied_epoch,
+        mark=mark(applied_epoch) if applied_epoch else b"",
     )
+
+
+def mark(epoch: int) -> bytes:
+    return epoch.to_bytes(8)
+
+
+async def reach(store: SqlStore, newest: int) -> None:
+    """Let the primary's history be that long."""
+    async with store.write() as tables:
+        for epoch in range(await tables.changes.newest() + 1, newest + 1):
+            await tables.changes.append([subject()], mark(epoch))
 
 
 async def report(store: SqlStore, *reported: Node) -> None:
@@ -43,18 +58,21 @@ async def unseen_for(engine: AsyncEngine, it: Node, span: timedelta) -> None:
 
 async def test_nodes_are_listed_by_name(store: SqlStore) -> None:
     assert await listed(store) == []
-    made = [node(3, name="a"), node(1, name="b"), node(2, name="b"), node(4, name="B", applied_epoch=2**40)]
+    await reach(store, 2)
+    made = [node(3, name="a"), node(1, name="b"), node(2, name="b"), node(4, name="B", applied_epoch=2)]
     await report(store, *made)
     assert await listed(store) == [made[3], made[0], made[1], made[2]]
 
 
 async def test_a_node_is_told_by_its_id_and_may_get_another_name(store: SqlStore) -> None:
+    await reach(store, 2)
     await report(store, node(name="old", applied_epoch=1))
     await report(store, node(name="new", applied_epoch=2))
     assert await listed(store) == [node(name="new", applied_epoch=2)]
 
 
-async def test_an_applied_epoch_never_goes_back(store: SqlStore) -> None:
+async def test_an_applied_epoch_of_this_history_never_goes_back(store: SqlStore) -> None:
+    await reach(store, 8)
     await report(store, node(applied_epoch=7))
     await report(store, node(applied_epoch=5))
     assert await listed(store) == [node(applied_epoch=7)]
@@ -62,7 +80,34 @@ async def test_an_applied_epoch_never_goes_back(store: SqlStore) -> None:
     assert await listed(store) == [node(applied_epoch=8)]
 
 
+async def test_a_point_of_another_history_confirms_nothing_but_is_a_sign_of_life(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    await reach(store, 7)
+    swapped, beyond = replace(node(applied_epoch=5), mark=b"another"), node(applied_epoch=120)
+    for other in (swapped, beyond):
+        await report(store, other)
+        assert await listed(store) == [node()]
+        await report(store, node(applied_epoch=6))
+        assert await listed(store) == [node(applied_epoch=6)]
+        await unseen_for(engine, other, 10 * SECOND)
+        await report(store, other)
+        assert await listed(store, 5 * SECOND) == [node()]
+
+
+async def test_an_applied_epoch_goes_back_from_a_point_that_is_not_in_the_history_any_more(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    await reach(store, 9)
+    await report(store, node(applied_epoch=9))
+    async with engine.begin() as connection:
+        await connection.execute(sa.delete(changes).where(changes.c.epoch > 4))
+    await report(store, node(applied_epoch=4))
+    assert await listed(store) == [node(applied_epoch=4)]
+
+
 async def test_every_report_is_a_sign_of_life(store: SqlStore) -> None:
+    await reach(store, 3)
     seen = []
     for epoch in (3, 3, 2):
         await report(store, node(applied_epoch=epoch))
@@ -96,5 +141,6 @@ async def test_nodes_not_seen_within_a_span_can_be_left_out(store: SqlStore, eng
 
 
 async def test_two_that_report_at_once_leave_the_newer(store: SqlStore) -> None:
+    await reach(store, 9)
     await asyncio.gather(*(report(store, node(applied_epoch=epoch)) for epoch in (4, 9, 2, 7)))
     assert await listed(store) == [node(applied_epoch=9)]

@@ -454,7 +454,18 @@ async def test_the_newest_common_point_is_the_last_before_histories_part(
 
 
 def node(applied_epoch: int, name: str = "node-1") -> Node:
-    return Node(id=NodeId(identifier(IdKind.NODE, 1)), name=name, applied_epoch=applied_epoch)
+    """A node at an epoch that `change` made."""
+    return Node(
+        id=NodeId(identifier(IdKind.NODE, 1)),
+        name=name,
+        applied_epoch=applied_epoch,
+        mark=mark(applied_epoch),
+    )
+
+
+async def reach(store: SqlStore, newest: int) -> None:
+    for _ in range(newest):
+        await change(store, of_key())
 
 
 async def listed(store: SqlStore) -> list[tuple[str, int]]:
@@ -463,6 +474,7 @@ async def listed(store: SqlStore) -> list[tuple[str, int]]:
 
 
 async def test_a_node_reports_itself_and_renames_itself(store: SqlStore, source: SqlSource) -> None:
+    await reach(store, 2)
     await source.report(node(1))
     assert await listed(store) == [("node-1", 1)]
     await source.report(node(2, "other"))
@@ -470,6 +482,7 @@ async def test_a_node_reports_itself_and_renames_itself(store: SqlStore, source:
 
 
 async def test_what_a_node_has_applied_never_goes_back(store: SqlStore, source: SqlSource) -> None:
+    await reach(store, 7)
     await source.report(node(7))
     await source.report(node(3, "renamed"))
     assert await listed(store) == [("renamed", 7)]
@@ -478,6 +491,7 @@ async def test_what_a_node_has_applied_never_goes_back(store: SqlStore, source: 
 async def test_on_postgresql_each_report_is_written_and_on_sqlite_one_an_hour(
     store: SqlStore, source: SqlSource, engine: AsyncEngine, primary: str | Path
 ) -> None:
+    await reach(store, 4)
     for epoch in (1, 2, 3):
         await source.report(node(epoch))
     assert await listed(store) == [("node-1", 1 if isinstance(primary, Path) else 3)]
@@ -490,6 +504,7 @@ async def test_on_postgresql_each_report_is_written_and_on_sqlite_one_an_hour(
 async def test_a_report_does_not_wait_for_who_writes(
     store: SqlStore, source: SqlSource, primary: str | Path
 ) -> None:
+    await reach(store, 2)
     await source.report(node(1))
     async with store.write(), asyncio.timeout(1):
         await source.report(node(2))

@@ -11,12 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from keystead.domain.errors import Misconfigured, Unavailable
 from keystead.domain.ids import IdKind, NodeId
-from keystead.ports import BEGINNING, Node, Point
+from keystead.ports import BEGINNING, Node, Point, ReadOnly
 from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.migrate import set_up
+from keystead.storage.sql.nodes import SqlNodes
 from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
 from tests.contract.proxies import Proxy, proxied
@@ -145,6 +147,39 @@ async def test_a_server_that_ends_the_connections_is_unavailable_once(url: str, 
     await source.close()
 
 
+async def test_a_primary_that_takes_no_changes_says_so_and_its_connection_stays(
+    url: str, postgres: Postgres
+) -> None:
+    name = url.rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    source = SqlSource(url)
+    for _ in range(3):
+        await news(source)
+        with pytest.raises(ReadOnly):
+            await report(source)
+    assert source._engine.pool.checkedin() == 1  # type: ignore[attr-defined]  # of a pool that counts
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+    await source.close()
+    await report(source)
+    await source.close()
+
+
+async def test_a_full_disk_is_told_from_a_server_that_is_away(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(nodes: SqlNodes, state: str) -> None:
+        raised = f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+        await nodes._work.change(sa.text(raised))
+
+    source = SqlSource(url)
+    for state, expected in (("53100", ReadOnly), ("53300", Unavailable), ("57P03", Unavailable)):
+        monkeypatch.setattr(SqlNodes, "upsert", lambda nodes, _node, state=state: refused(nodes, state))
+        with pytest.raises(Unavailable) as caught:
+            await report(source)
+        assert type(caught.value) is expected
+    await source.close()
+
+
 async def test_a_server_that_is_not_there_is_unavailable(postgres: Postgres) -> None:
     for place in (f"127.0.0.1:{free_port()}/none", f"127.0.0.1:{postgres.port}/none"):
         source = SqlSource(f"postgresql://postgres@{place}")
@@ -185,6 +220,10 @@ async def test_a_standby_proves_nothing_until_it_is_promoted() -> None:
             source = SqlSource(standby.url(url.rpartition("/")[2]))
             for one in (news, snapshot, newest_common, report, changed):
                 await require_unavailable_soon(source, one)
+            # Its primary may take changes all the same.
+            with pytest.raises(Unavailable) as caught:
+                await report(source)
+            assert not isinstance(caught.value, ReadOnly)
             standby.execute("SELECT pg_promote()")
             for one in EACH:
                 await one(source)

@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import IdKind, NodeId
-from keystead.ports import BEGINNING, Node, Point
+from keystead.ports import BEGINNING, Node, Point, ReadOnly
 from keystead.storage.sql.engine import copy_sqlite, make_engine
 from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
@@ -20,7 +21,7 @@ from keystead.storage.sql.tail_sqlite import Watch
 from tests.contract.samples import identifier, subject
 
 ALL = timedelta(seconds=5)
-NODE = Node(id=NodeId(identifier(IdKind.NODE, 1)), name="node-1", applied_epoch=1)
+NODE = Node(id=NodeId(identifier(IdKind.NODE, 1)), name="node-1", applied_epoch=0)
 
 
 @pytest.fixture
@@ -121,6 +122,28 @@ async def test_a_report_reaches_a_file_that_came_later(path: Path, source: SqlSo
     async with SqlStore(engine).read() as tables:
         assert [it for it, _ in await tables.nodes.list()] == [NODE]
     await engine.dispose()
+
+
+async def test_a_file_that_can_only_be_read_takes_no_report_and_says_so(
+    path: Path, source: SqlSource
+) -> None:
+    full = make_engine(path)
+    async with full.begin() as connection:
+        await connection.execute(sa.text("CREATE TRIGGER full BEFORE INSERT ON nodes BEGIN SELECT no(); END"))
+    await full.dispose()
+    with pytest.raises(ReadOnly):
+        await source.report(NODE)
+    assert await newest(source) == BEGINNING
+
+
+async def test_a_report_does_not_wait_for_long_for_who_writes(store: SqlStore, source: SqlSource) -> None:
+    loop = asyncio.get_running_loop()
+    async with store.write():
+        began = loop.time()
+        with pytest.raises(ReadOnly):
+            await source.report(NODE)
+        assert loop.time() - began < 1
+    await source.report(NODE)
 
 
 async def test_closing_ends_the_thread(source: SqlSource) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import httpx
 
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
-from tests.servers import Command, free_port, running
+from tests.servers import START_TIMEOUT_S, Command, free_port, running
 
 Json = dict[str, Any]
 Headers = Mapping[str, str] | list[tuple[str, str]]
@@ -109,14 +110,27 @@ def run_keystead(
     port: int | None = None,
     **settings: str,
 ) -> Iterator[Keystead]:
-    """Run what `serve_command` says until the block ends; the log is `folder/log`."""
+    """Run what `serve_command` says until the block ends, entered once it judges keys.
+
+    The log is `folder/log`.
+    """
     port, root = port or free_port(), root or new_root_token()
     command = serve_command(folder, port=port, root=root, database_url=database_url, **settings)
     with (
         running(command, port=port, log=folder / "log") as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
+        wait_until_ready(client)
         yield Keystead(port=port, root=root, folder=folder, process=process, client=client)
+
+
+def wait_until_ready(client: httpx.Client) -> None:
+    """Return once the server behind `client` judges keys: it listens before its replica is level."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while (answer := client.get("/readyz")).status_code != httpx.codes.OK:
+        if time.monotonic() > deadline:
+            raise TimeoutError(answer.text)
+        time.sleep(0.02)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from tests.scenario.servers import (
     run_keystead,
     send_raw,
     serve_command,
+    wait_until_ready,
 )
 from tests.servers import end, free_port, wait_for_port
 
@@ -136,8 +137,10 @@ def test_several_that_start_at_once_set_up_one_database(tmp_path: Path, database
             processes.append(process)
         for port, process in zip(ports, processes, strict=True):
             wait_for_port(port, process)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as asking:
+                wait_until_ready(asking)
         headers = {"Authorization": f"Bearer {root}"}
-        client = stack.enter_context(httpx.Client(headers=headers))
+        client = stack.enter_context(httpx.Client(headers=headers, timeout=30))
         made = client.post(f"http://127.0.0.1:{ports[0]}/api/v1/organizations", json={"name": "Acme"})
         assert made.status_code == 201
         for port in ports:

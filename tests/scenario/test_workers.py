@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import resource
 import signal
 import socket
 import stat
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from keystead.workers.__main__ import ORPHAN_GRACE_S
 from tests.scenario.servers import Keystead, new_root_token, raw_get, run_keystead, send_raw, serve_command
-from tests.servers import STOP_TIMEOUT_S, end, free_port, wait_for_port
+from tests.servers import START_TIMEOUT_S, end, free_port, wait_for_port
 
 COUNT = 2
 
@@ -28,7 +30,7 @@ def children(process: int) -> list[int]:
 
 def workers(keystead: Keystead) -> list[int]:
     """The workers of a server, once there are as many as there should be."""
-    deadline = time.monotonic() + STOP_TIMEOUT_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while len(found := children(keystead.process.pid)) < COUNT and time.monotonic() < deadline:
         time.sleep(0.02)
     assert len(found) == COUNT
@@ -67,8 +69,12 @@ def keystead(tmp_path: Path) -> Iterator[Keystead]:
 
 def wait_until_all_listen(keystead: Keystead) -> None:
     """The welcome is printed when every worker takes requests; the kernel takes connections before that."""
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while "listens on" not in keystead.log_text():
+    wait_for_log(keystead, "listens on")
+
+
+def wait_for_log(keystead: Keystead, text: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while text not in keystead.log_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -148,6 +154,32 @@ def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused(keystead: Key
     assert (line["pid"], line["how"]) == (killed, "SIGKILL")
 
 
+def test_a_node_outlives_a_start_of_a_worker_that_fails(keystead: Keystead):
+    killed, other = workers(keystead)
+    supervisor = keystead.process.pid
+    limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(killed, signal.SIGKILL)
+    wait_for_log(keystead, "worker cannot be started")
+    assert send_raw(keystead.port, raw_get(b"/healthz")).status == 200
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
+    assert other in workers(keystead)
+    assert keystead.process.poll() is None
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_server_takes_as_many_descriptors_as_it_may(tmp_path: Path, count: str):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with run_keystead(tmp_path, WORKERS=count) as keystead:
+            wait_until_all_listen(keystead)
+            for process in children(keystead.process.pid) or [keystead.process.pid]:
+                assert resource.prlimit(process, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_workers_end_with_a_supervisor_that_is_killed(keystead: Keystead):
     processes = workers(keystead)
     idle = socket.create_connection(("127.0.0.1", keystead.port))
@@ -162,7 +194,7 @@ def test_workers_end_with_a_supervisor_that_is_killed(keystead: Keystead):
             except OSError:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
-        wait_until_gone(processes, 5)
+        wait_until_gone(processes, ORPHAN_GRACE_S + 5)
 
 
 def test_another_server_takes_over_from_one_whose_supervisor_was_killed(tmp_path: Path):

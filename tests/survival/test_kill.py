@@ -27,7 +27,7 @@ SEED = int(os.environ.get("SURVIVAL_SEED", "0")) or random.SystemRandom().randra
 WORKERS = 2
 RATE = 300
 LASTING = 6
-STALE_LIMIT_S = 10
+STALE_LIMIT_S = 60
 ERRORS_FOR_S = 2
 VICTIMS = ("worker", "applier", "supervisor", "node")
 
@@ -51,8 +51,7 @@ class Mutations:
 
     def __init__(self, nodes: Sequence[Node], app: Json, watch: Watch, seed: int) -> None:
         self.claims: dict[str, Claim] = {}
-        self.done = 0
-        self.unanswered = 0
+        self.revoked = 0
         self._nodes = nodes
         self._path = f"/api/v1/apps/{app['id']}/keys"
         self._watch = watch
@@ -88,6 +87,7 @@ class Mutations:
                 it.port: at if it.name in confirmed else at + STALE_LIMIT_S for it in self._nodes
             }
         self._dead += tokens
+        self.revoked += 1
 
     def run(self) -> None:
         """Mutate until `stop`; for a thread of its own."""
@@ -120,13 +120,10 @@ class Mutations:
                 timeout=30,
             )
         except httpx.TransportError:
-            self.unanswered += 1
             return None
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            self.unanswered += 1
             return None
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        self.done += 1
         return dict(answer.json())
 
 
@@ -206,6 +203,8 @@ def test_no_kill_lets_a_revoked_key_in_or_keeps_a_valid_one_out(
         with watching(nodes, rate=RATE, seed=SEED) as watch, mutating(nodes, watch, SEED) as mutations:
             for what in victims[:KILLS]:
                 watch.until_seen(30)
+                before = mutations.revoked
+                soon(lambda: mutations.revoked > before, within=30)  # noqa: B023 - called at once
                 time.sleep(chance.uniform(0.05, 0.5))
                 kills.append(kill(chance.choice(nodes), what, chance))
             watch.until_seen(100)
@@ -220,5 +219,6 @@ def test_no_kill_lets_a_revoked_key_in_or_keeps_a_valid_one_out(
         broken = [str(it) for it in watch.seen if mutations.claims.get(it.token, no_claim).is_broken_by(it)]
         assert broken == []
         assert [str(it) for it in watch.seen if it.error and not is_excused(it, kills)] == []
-        refused = {it.token for it in watch.seen if it.answer not in {"", ACCEPTED}}
-        assert (mutations.done > 5 * KILLS, len(refused) > KILLS) == (True, True), (mutations.done, refused)
+        # Lest all of this holds because nothing happened.
+        refused = [it for it in watch.seen if it.answer not in {"", ACCEPTED}]
+        assert (mutations.revoked >= KILLS, len(refused) > KILLS) == (True, True), mutations.revoked
