@@ -66,12 +66,17 @@ class Stale(KeysteadError):
 
 
 class Unavailable(KeysteadError):
-    """A store that we depend on did not answer; nothing was written. Trying again later is right."""
+    """A store that we depend on did not answer; nothing was written. Trying again later is right.
+
+    `why` says what is in its way, where that is known and somebody can mend it: `its disk is full`.
+    """
 
     code = "unavailable"
 
-    def __init__(self, dependency: str) -> None:
-        super().__init__(f"The {dependency} is not available. Nothing was changed; try again in a moment.")
+    def __init__(self, dependency: str, why: str | None = None) -> None:
+        because = "" if why is None else f": {why}"
+        problem = f"The {dependency} is not available{because}. Nothing was changed; try again in a moment."
+        super().__init__(problem)
         self.dependency = dependency
 
 

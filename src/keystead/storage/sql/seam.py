@@ -25,6 +25,10 @@ _OUR_FAULT_CLASSES = (
 )
 
 
+_FULL = "its disk is full"
+_MENDABLE = {"53100": _FULL, "25006": "it takes no changes now (it is read-only, or a standby)"}
+
+
 class Refused(AssertionError):
     """The database refused a row or a statement: one of our invariants is broken."""
 
@@ -84,9 +88,16 @@ def _is_our_fault(exc: Exception, inner: BaseException) -> bool:
 
 
 def _unavailable(cause: BaseException) -> Unavailable:
-    failure = Unavailable(DEPENDENCY)
+    failure = Unavailable(DEPENDENCY, _why(cause))
     failure.__cause__ = cause
     return failure
+
+
+def _why(cause: BaseException) -> str | None:
+    """What an operator can mend, if it is that."""
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return _FULL
+    return _MENDABLE.get(str(getattr(cause, "sqlstate", None)))
 
 
 def _refused(inner: BaseException) -> Refused:
