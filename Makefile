@@ -29,7 +29,7 @@ imports: .venv/.dev
 	@$(BIN)/lint-imports
 
 bench: setup .venv/.dev
-	@scripts/system-packages postgresql wrk
+	@scripts/system-packages postgresql wrk nginx nginx-lua npm make c++
 	@$(BIN)/python -m bench
 
 docs: .venv/.dev
@@ -43,6 +43,8 @@ lock:
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/pip install --quiet uv==$(UV_VERSION)
 	@$(COMPILE) --output-file locks/runtime.txt pyproject.toml --group build
 	@$(COMPILE) --output-file locks/dev.txt pyproject.toml --group build --group dev --constraints locks/runtime.txt
+	@for peer in drf_api_key keyshield; do \
+		$(COMPILE) --output-file bench/peers/$$peer/requirements.txt bench/peers/$$peer/requirements.in || exit; done
 	@rm -rf .lock
 
 # The stamps: each step runs again when what it is made from has changed.

@@ -1,6 +1,7 @@
-"""Verification in process, in a process of its own: `python -m bench.inside KEYS ROUNDS`, settings as for `serve`.
+"""Verification in process, in a process of its own: `python -m bench.inside KEYS ROUNDS`.
 
-Waits until the replica is level, building it if it is not there, and prints JSON.
+Its settings are those of `keystead serve`. Waits until the replica is level, building it if it is not there;
+prints JSON.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import uvloop
 
 from bench.load import pss_bytes
 from bench.seed import PATH, token_of
+from keystead import logs
 from keystead.domain.tokens import Token
 from keystead.domain.verdict import Attempt, Demands
 from keystead.ports import Used
@@ -26,7 +28,7 @@ from keystead.settings import load_settings
 from keystead.usage.counter import FLUSH_INTERVAL, UseCounter
 from keystead.wiring import Instance, opened
 
-VERIFIES = 300_000
+VERIFIES = 200_000
 """In one round, each with a token drawn anew."""
 
 _AT_ONCE = 2_000
@@ -43,6 +45,7 @@ class _Nowhere:
 
 async def main(keys: int, rounds: int) -> None:
     """Measure, print."""
+    logs.configure_logging(json=False, stream=sys.stderr, quiet=True)
     began = time.perf_counter()
     async with opened(load_settings(os.environ)) as instance:
         await _level(instance)
@@ -74,7 +77,9 @@ async def _level(instance: Instance) -> None:
         rebuilding = instance.stamp.rebuilding
         if rebuilding and time.monotonic() - told_at >= _TELL_EVERY_S:
             told_at = time.monotonic()
-            print(f"  {rebuilding[0]:,} of about {rebuilding[1]:,} in the replica", file=sys.stderr, flush=True)
+            print(
+                f"  {rebuilding[0]:,} of about {rebuilding[1]:,} in the replica", file=sys.stderr, flush=True
+            )
 
 
 async def _round(context: Context, keys: int) -> tuple[float, float]:
@@ -95,7 +100,7 @@ async def _round(context: Context, keys: int) -> tuple[float, float]:
             handing_s += time.perf_counter() - now
     seconds = time.perf_counter() - began
     await counter.flush(_Nowhere())
-    await asyncio.sleep(0.1)  # the applier's turn: the replica stays fresh
+    await asyncio.sleep(0.3)  # the applier's turn: the replica stays fresh
     return VERIFIES / seconds, VERIFIES / (seconds - handing_s)
 
 
@@ -111,7 +116,7 @@ def _times(context: Context, keys: int) -> list[float]:
     """What single verifications took, in µs, sorted."""
     took = []
     clock_ms, demands, now = context.clock_ms, Demands(), time.perf_counter_ns
-    for text in _drawn(keys, VERIFIES // 3):
+    for text in _drawn(keys, VERIFIES // 2):
         before = now()
         verify(context, Token(text), Attempt(clock_ms(), "GET", PATH), demands)
         took.append((now() - before) / 1000)

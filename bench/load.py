@@ -1,4 +1,4 @@
-"""Load on a server, and what it costs there: wrk at full speed, hey at a given pace, CPU time and memory."""
+"""Load on a server, and what it costs there: wrk at full speed or at a given pace, CPU time and memory."""
 
 import os
 import re
@@ -88,34 +88,6 @@ def run_wrk(url: str, script: Path, *, connections: int, seconds: int, core: int
         p50_us=_microseconds(_found(r"^\s+50%\s+(\S+)", text)),
         p99_us=_microseconds(_found(r"^\s+99%\s+(\S+)", text)),
         errors=_wrk_errors(text),
-    )
-
-
-def run_hey(  # noqa: PLR0913 - what makes a load
-    url: str,
-    headers: dict[str, str],
-    *,
-    per_second: float,
-    connections: int,
-    seconds: int,
-    core: int = LOAD_CORE,
-) -> Load:
-    """A steady pace, `per_second` in all, from one core. Times have a grain of 100 µs.
-
-    Compare `per_second` of the answer with what was asked: hey keeps no more than some ten thousand a second
-    on one core, and its own pauses show in the times. `run_wrk` with a paced script keeps more, and tells µs.
-    """
-    pace = ["-c", str(connections), "-q", f"{per_second / connections:.3f}"]
-    given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    text = _output(on_core(core, ["hey", "-z", f"{seconds}s", "-cpus", "1", *pace, *given, url]))
-    statuses = re.findall(r"^\s+\[(\d+)\]\s+(\d+) responses", text, re.MULTILINE)
-    failures = re.findall(r"^\s+\[(\d+)\]\s+(?!\d+ responses)\S", text, re.MULTILINE)
-    refused = sum(int(count) for status, count in statuses if status[0] not in "23")
-    return Load(
-        per_second=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
-        p50_us=float(_found(r"50%+ in ([\d.]+) secs", text)) * 1e6,
-        p99_us=float(_found(r"99%+ in ([\d.]+) secs", text)) * 1e6,
-        errors=refused + sum(map(int, failures)),
     )
 
 

@@ -21,8 +21,6 @@ SECRET_KEY = "b" * 32
 LEVEL_WITHIN_S = 3600
 """A server is given so long to build its replica."""
 
-_UNBOUNDED = {"MANAGEMENT_RATE_PER_MINUTE": "1000000", "MANAGEMENT_BURST": "100000"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keystead:
@@ -63,8 +61,10 @@ def serving(
     """Run a node on `folder` until the block ends, entered once its replica is level."""
     folder.mkdir(exist_ok=True)
     port, root = free_port(), root or new_root_token()
-    given = {"WORKERS": str(workers), "SECRET_KEY": SECRET_KEY, **_UNBOUNDED, **settings}
-    command = [str(it) for it in serve_command(folder, port=port, root=root, database_url=database_url, **given)]
+    given = {"WORKERS": str(workers), "SECRET_KEY": SECRET_KEY, **settings}
+    command = [
+        str(it) for it in serve_command(folder, port=port, root=root, database_url=database_url, **given)
+    ]
     held = command if core is None else on_core(core, command)
     with running(held, port=port, log=folder / "log") as process:
         wait_until_level(f"http://127.0.0.1:{port}")
@@ -100,12 +100,18 @@ def replica_of(folder: Path) -> Path:
         stamp.close()
 
 
-def post(url: str, token: str, body: dict[str, object], method: str = "POST") -> dict[str, object]:
-    """What our API answers; raises for an error."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(  # noqa: S310 - our own server
-        url, data=json.dumps(body).encode(), headers=headers, method=method
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+def ask_api(node: Keystead, method: str, path: str, body: object = None) -> dict[str, object]:
+    """What our API answers to the root key; raises for an error."""
+    headers = {"Authorization": f"Bearer {node.root}", "Content-Type": "application/json"}
+    sent = None if body is None else json.dumps(body).encode()
+    url = f"{node.url}/api/v1/{path}"
+    request = urllib.request.Request(url, data=sent, headers=headers, method=method)  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - likewise
         told: dict[str, object] = json.loads(answer.read() or b"{}")
         return told
+
+
+def new_app(node: Keystead) -> str:
+    """The id of a new app in a new organization."""
+    organization = ask_api(node, "POST", "organizations", {"name": "Bench"})["id"]
+    return str(ask_api(node, "POST", f"organizations/{organization}/apps", {"name": "Bench"})["id"])

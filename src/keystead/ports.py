@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.domain.audit import Entry, Subject
+from keystead.domain.errors import Unavailable
 from keystead.domain.ids import AppId, KeyId, NodeId, OrganizationId, UserId, VersionId
 from keystead.domain.instants import NEVER
 from keystead.domain.keys import Key, KeyType, OwnerKind, Status
@@ -279,11 +280,15 @@ class Facts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node as it reports itself: `applied_epoch` is the newest epoch that its replica has applied."""
+    """A node as it reports itself: `applied_epoch` is the newest epoch that its replica has applied.
+
+    `mark` is that epoch's, by which the primary knows the epoch for one of its own history.
+    """
 
     id: NodeId
     name: str
     applied_epoch: int
+    mark: bytes = b""
 
 
 class Nodes(Protocol):
@@ -296,7 +301,14 @@ class Nodes(Protocol):
         """
 
     async def upsert(self, node: Node) -> None:
-        """Write the node as seen now, by the primary's clock; its applied epoch never goes back."""
+        """Write the node as seen now, by the primary's clock.
+
+        Its applied epoch goes back only from a point that is not in `changes`. One reported that is not there
+        is of another history, and says nothing of this one: 0 is written.
+        """
+
+    async def purge(self, unseen_for: timedelta) -> int:
+        """Delete nodes not seen for longer, by the primary's clock; says how many."""
 
 
 class Tables(Protocol):
@@ -460,6 +472,10 @@ class Snapshot(Protocol):
         """All versions, in the order of their digests' bytes."""
 
 
+class ReadOnly(Unavailable):
+    """The primary can be read, but this could not be written: its disk is full, say."""
+
+
 class Source(Protocol):
     """What the applier of a node reads of the primary. Every method raises Unavailable."""
 
@@ -480,7 +496,11 @@ class Source(Protocol):
         """The rules of a `VersionRow`; None when they hold one that this version does not know."""
 
     async def report(self, node: Node) -> None:
-        """Tell the primary which epoch the node has applied, and that it was seen just now, by its clock."""
+        """Tell the primary which epoch the node has applied, and that it was seen just now, by its clock.
+
+        Raises ReadOnly when the primary refuses to write, so that changes cannot be expected of it either; on
+        SQLite, whose one node need not be told of itself, whenever the primary can at least be read.
+        """
 
     async def changed(self, within: timedelta) -> None:
         """Return as soon as the primary may have changed, and after `within` at the latest.

@@ -18,7 +18,7 @@ from keystead.domain.ids import IdKind, NodeId, make_id
 from keystead.domain.instants import MILLISECOND
 from keystead.ports import Node
 from keystead.services.acknowledge import MARGIN
-from keystead.storage.sql.schema import nodes
+from keystead.storage.sql.schema import changes, nodes
 from tests.api.world import Json, World
 
 NEVER_AN_EPOCH = {
@@ -41,11 +41,19 @@ def operations() -> dict[str, Json]:
 
 async def report(world: World, applied_epoch: int, *, unseen_for: timedelta = 0 * SECOND) -> None:
     """Let a node far away say which epoch it has applied; put back when it was seen."""
-    node = Node(id=NodeId(make_id(IdKind.NODE, b"far")), name=FAR, applied_epoch=applied_epoch)
+    async with world.instance.engine.connect() as connection:
+        mark = await connection.scalar(sa.select(changes.c.mark).where(changes.c.epoch == applied_epoch))
+    node = far(applied_epoch, mark or b"")
     async with world.instance.store.write() as tables:
         await tables.nodes.upsert(node)
     if unseen_for:
         await put_back(world.instance.engine, node, unseen_for)
+
+
+def far(applied_epoch: int, mark: bytes) -> Node:
+    return Node(
+        id=NodeId(make_id(IdKind.NODE, FAR.encode())), name=FAR, applied_epoch=applied_epoch, mark=mark
+    )
 
 
 async def put_back(engine: AsyncEngine, node: Node, span: timedelta) -> None:
@@ -196,6 +204,14 @@ async def test_a_node_that_has_not_applied_it_lags(world: World):
         {"id": make_id(IdKind.NODE, b"far"), "name": FAR, "applied_epoch": key["epoch"]}
     ]
     assert await world.reason(key["token"]) == "DISABLED"
+
+
+async def test_a_node_that_applied_the_epochs_of_another_history_lags(world: World):
+    organization = await world.organization()
+    async with world.instance.store.write() as tables:
+        await tables.nodes.upsert(far(organization["epoch"] + 100, b"of another"))
+    answer = await waited(world, "PATCH", f"organizations/{organization['id']}", {"disabled": True})
+    assert names(answer) == (["own"], [FAR])
 
 
 async def test_a_node_that_catches_up_meanwhile_ends_the_waiting(world: World):

@@ -131,7 +131,6 @@ class World:
                 name: [tuple(row) for row in await glance.execute(_all_of(table))]
                 for name, table in METADATA.tables.items()
                 if name != "nodes"
-                if name != "nodes"
             }
 
     async def row_counts(self) -> dict[str, int]:

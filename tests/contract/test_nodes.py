@@ -140,6 +140,16 @@ async def test_nodes_not_seen_within_a_span_can_be_left_out(store: SqlStore, eng
     assert await listed(store, 5 * SECOND) == [node(1), node(3)]
 
 
+async def test_only_nodes_unseen_for_longer_are_purged(store: SqlStore, engine: AsyncEngine) -> None:
+    await report(store, node(1), node(2), node(3))
+    await unseen_for(engine, node(2), 5 * SECOND)
+    await unseen_for(engine, node(3), 20 * SECOND)
+    for expected in (1, 0):
+        async with store.write() as tables:
+            assert await tables.nodes.purge(10 * SECOND) == expected
+        assert await listed(store) == [node(1), node(2)]
+
+
 async def test_two_that_report_at_once_leave_the_newer(store: SqlStore) -> None:
     await reach(store, 9)
     await asyncio.gather(*(report(store, node(applied_epoch=epoch)) for epoch in (4, 9, 2, 7)))

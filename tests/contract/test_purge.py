@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.instants import at_ms
@@ -15,6 +16,7 @@ from keystead.services.context import Context, Seals
 from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, digest, key, key_id, organization_id, populate, version
+from tests.contract.test_nodes import listed, node, report, unseen_for
 
 
 def context_of(store: SqlStore) -> Context:
@@ -64,6 +66,20 @@ async def test_purged_keys_are_an_epoch_of_their_digests_and_an_audit_entry_each
 async def test_nothing_to_purge_is_no_epoch(store: SqlStore) -> None:
     await keep_ended(store, 1)
     assert await housekeeping.purge(context_of(store), timedelta(days=30)) == 0
+    async with store.read() as tables:
+        assert await tables.changes.newest() == 0
+
+
+async def test_a_node_is_forgotten_when_it_was_not_seen_for_its_retention(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    context = context_of(store)
+    kept_for = housekeeping.NODE_RETENTION
+    await report(store, node(1), node(2))
+    await unseen_for(engine, node(1), kept_for - timedelta(minutes=1))
+    await unseen_for(engine, node(2), kept_for + timedelta(minutes=1))
+    assert await housekeeping.purge(context, DAY) == 0
+    assert await listed(store) == [node(1)]
     async with store.read() as tables:
         assert await tables.changes.newest() == 0
 

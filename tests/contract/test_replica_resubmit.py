@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from keystead.domain.audit import Entry
+from keystead.domain.errors import Unavailable
 from keystead.domain.instants import at_ms
-from keystead.domain.keys import ByKind, RevokedReason
+from keystead.domain.keys import ByKind, Key, RevokedReason
 from keystead.domain.powers import System
 from keystead.ports import Page, Refusal, RefusalKind
+from keystead.services import resubmit as resubmit_module
 from keystead.services.context import Context, Seals
 from keystead.services.resubmit import resubmit
 from keystead.storage.sql.store import SqlStore
@@ -140,3 +142,33 @@ async def test_what_is_refused_already_or_unknown_is_left(context: Context, stor
         assert held.revoked_reason is RevokedReason.COMPROMISED
         assert await tables.changes.newest() == 0
     assert await entries(store) == []
+
+
+async def test_one_that_cannot_be_taken_stands_in_no_others_way(
+    context: Context, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_key = resubmit_module.save_key
+
+    async def save(work: Any, action: str, before: Key, after: Key) -> None:
+        if before.id == key_id(1):
+            raise ValueError("a rule of the future")
+        await save_key(work, action, before, after)
+
+    monkeypatch.setattr(resubmit_module, "save_key", save)
+    await resubmit(context, [of_key(RefusalKind.REVOKED, 1), of_key(RefusalKind.REVOKED, 2)])
+    async with store.read() as tables:
+        held = [await tables.keys.find(key_id(number)) for number in (1, 2)]
+    assert [it is not None and it.revoked_at is not None for it in held] == [False, True]
+
+
+async def test_a_primary_away_ends_it(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    async def away(_work: Any, _action: str, before: Key, _after: Key) -> None:
+        tried.append(before.id)
+        raise Unavailable("database")
+
+    monkeypatch.setattr(resubmit_module, "save_key", away)
+    with pytest.raises(Unavailable):
+        await resubmit(context, [of_key(RefusalKind.REVOKED, 1), of_key(RefusalKind.REVOKED, 2)])
+    assert tried == [key_id(1)]

@@ -51,6 +51,7 @@ _DEGRADED = header_lines([(DEGRADED_HEADER, "1")])
 _RETRY = ("Retry-After", "1")
 _KEY_ID = f"{IDENTITY_HEADERS[0].lower()}: ".encode()
 _ROUTES_KEPT = 1024
+_QUERY_KEPT_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +117,10 @@ class ForwardAuth:
     def answer(self, head: Head, request_id: str) -> Answer:
         """Judge the request that a trusted proxy holds; 503 when keys cannot be read."""
         try:
-            route = self._route(head.query)
+            query = head.query
+            route = (self._route if len(query) <= _QUERY_KEPT_BYTES else self._read_route)(query)
         except InvalidInput as error:
-            return self._problem(_misconfigured(error, request_id))
+            return self.told(_misconfigured(error, request_id))
         context, profile, values = self._context, self._profile, heard(head.headers)
         method = only(values, profile.method)
         presented = self._token_places.presented(values)
@@ -135,7 +137,7 @@ class ForwardAuth:
         try:
             verdict = verify(context, presented, attempt, route.demands)
         except Unavailable as error:
-            return self._problem(unavailable_problem(str(error), request_id), [_RETRY])
+            return self.told(unavailable_problem(str(error), request_id), [_RETRY])
         reason, known = verdict.reason, verdict.known
         self._metrics.count_verdict(reason)
         degraded = _DEGRADED if verdict.age_ms >= context.freshness.fresh_for_ms else ""
@@ -146,6 +148,10 @@ class ForwardAuth:
             return route.scope_missing.filled(request_id, degraded)
         return self._refusals[reason or Reason.UNKNOWN].filled(request_id, degraded)
 
+    def told(self, problem: Problem, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+        """A problem as an answer that the proxy understands."""
+        return problem_answer(*self._understood(problem, headers))
+
     def _read_route(self, query: bytes) -> _Route:
         demands, preflight = _demands(query)
         return _Route(demands, preflight, self._refusal(Reason.SCOPE_MISSING, demands.scopes))
@@ -154,9 +160,6 @@ class ForwardAuth:
         asked = [("WWW-Authenticate", it) for it in challenges(reason, self._places, scopes)]
         retry = [_RETRY] if reason is Reason.STALE else []
         return template(*self._understood(refusal_problem(reason, ""), [*asked, *retry]))
-
-    def _problem(self, problem: Problem, headers: Sequence[tuple[str, str]] = ()) -> Answer:
-        return problem_answer(*self._understood(problem, headers))
 
     def _understood(
         self, problem: Problem, headers: Sequence[tuple[str, str]]

@@ -64,11 +64,12 @@ class Front:
                 self._tell(scope, request)
 
     async def _answer_hot(self, head: Head, receive: Receive, send: Send) -> None:
-        began, most = perf_counter_ns(), self.hot.wants_body(head)
+        began = perf_counter_ns()
         try:
+            most = self.hot.wants_body(head)
             body = b"" if most is None else await _body(_timely(receive, began), most)
-        except SlowBody as error:
-            await _send(send, self.hot.failed(error))
+        except Exception as error:  # noqa: BLE001 - a late body, or whatever it is: the caller gets an answer
+            await _send(send, self.hot.failed(error, perf_counter_ns() - began))
             return
         if body is None:
             self._times[_surface(head.path)].observe(_CLOSED, perf_counter_ns() - began)

@@ -69,21 +69,22 @@ class Hot:
             else:
                 answer = self._nothing.filled(request_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            answer = self._of_error(error, request_id)
+            answer = self._of_error(error, request_id, forward_auth)
         times = self._verify_times if forward_auth is None else self._auth_times
         times.observe(answer.status, perf_counter_ns() - began)
         return answer
 
-    def failed(self, error: Exception) -> Answer:
+    def failed(self, error: Exception, elapsed_ns: int) -> Answer:
         """The answer to a call of verify whose body could not be read, because of `error`."""
         answer = self._of_error(error, next(self._ids))
-        self._verify_times.observe(answer.status, 0)
+        self._verify_times.observe(answer.status, elapsed_ns)
         return answer
 
-    def _of_error(self, error: Exception, request_id: str) -> Answer:
+    def _of_error(self, error: Exception, request_id: str, profile: ForwardAuth | None = None) -> Answer:
         with bound_contextvars(request_id=request_id):
             problem, headers = told(error, request_id, self._places)
-        return problem_answer(problem, (headers or {}).items())
+        said = [*(headers or {}).items()]
+        return problem_answer(problem, said) if profile is None else profile.told(problem, said)
 
     def _trusts(self, client: tuple[str, int] | None) -> bool:
         """Whether who connects may ask forward-auth; whoever reaches our internal Unix socket may."""

@@ -5,7 +5,7 @@ wrong: an answer still owed on the connection, a client that does not read, a bo
 The bytes are those that uvicorn would send for the same Answer.
 """
 
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from typing import Any, Protocol
 
 import structlog
@@ -14,14 +14,28 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from keystead.api.answer import Answer
+from keystead.api.answer import Answer, header_lines
 from keystead.api.head import Head
 
 PATIENCE_S = 0.25
 """How long the lane waits for the rest of a body; then the ASGI way takes over, which has its own bound."""
 
+HEAD_S = 10
+"""How long a head may take to arrive, from the first part of it on."""
+
+MOST_HEAD_BYTES = 64 * 1024
+"""How long a head may be, and trailers, to within `PIECE_BYTES`: more is answered with 431."""
+
+MOST_HEADERS = 100
+
+PIECE_BYTES = 16 * 1024
+"""How much is read before it is asked again whether a head has grown too large."""
+
 _LOG = structlog.get_logger()
-_INVALID = "Invalid HTTP request received."
+_PLAIN = header_lines([("Content-Type", "text/plain; charset=utf-8")]).encode()
+_INVALID = Answer(400, _PLAIN, b"Invalid HTTP request received.")
+_TOO_LARGE = Answer(431, _PLAIN, b"Request header fields too large.")
+_HEAD, _TRAILERS = 1, 2
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -92,6 +106,11 @@ class Lane(HttpToolsProtocol):
         self._takes = hot.takes if self.limit_concurrency is None else _takes_nothing
         self._in_lane = False
         self._closing = False
+        self._reading = (
+            0  # _HEAD or _TRAILERS while such lines are to come, of which there were so many bytes:
+        )
+        self._line_bytes = 0
+        self._head_at = 0.0
         self._awaiting: Head | None = None
         self._body = bytearray()
         self._most = 0
@@ -101,20 +120,29 @@ class Lane(HttpToolsProtocol):
 
     # What the transport calls
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """Be idle: who never asks anything is not waited for any longer than between requests."""
+        super().connection_made(transport)
+        self._answered_at = self.loop.time()
+        self._look_again_in(self.timeout_keep_alive)
+
     def data_received(self, data: bytes) -> None:
         """As uvicorn's, but the keep-alive timer goes on, and looks when it fires whether anything came."""
+        if len(data) > PIECE_BYTES:
+            self._receive_in_pieces(data)
+            return
         try:
             self.parser.feed_data(data)
         except HttpParserError:
-            self.logger.warning(_INVALID)
-            if not self._closing:
-                self.send_400_response(_INVALID)
+            self._refuse(_INVALID)
         except HttpParserUpgrade:
             # No cause for a warning: proxies pass WebSocket handshakes on to forward-auth.
             pass
         else:
             if self._awaiting is not None and self._patience is None:
                 self._patience = self.loop.call_later(PATIENCE_S, self._hand_over_awaiting)
+            if self._reading:
+                self._bound_lines(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was awaited."""
@@ -130,11 +158,13 @@ class Lane(HttpToolsProtocol):
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if nothing was asked since the last answer, else look again when it is due."""
+        """Close the connection if it was idle, or in a head, for too long, else look again when it is due."""
         self.timeout_keep_alive_task = None
-        if self._unanswered:
+        in_head = self._reading == _HEAD
+        if self._unanswered > in_head:
             return  # whoever answers sets the timer again
-        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        due = self._head_at + HEAD_S if in_head else self._answered_at + self.timeout_keep_alive
+        left = due - self.loop.time()
         if left > 0:
             self._look_again_in(left)
         else:
@@ -147,6 +177,8 @@ class Lane(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._unanswered += 1
+        self._reading = _HEAD
+        self._line_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; after the head this is a trailer, which nobody reads."""
@@ -154,18 +186,29 @@ class Lane(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer, begin to wait for a body, or leave the request to uvicorn."""
+        self._reading = 0
         target, _, query = self.url.partition(b"?")
         method, path = self.parser.get_method().decode(), target.decode("latin-1")
         if self._closing:
             self._in_lane = True  # it came after a request that asked to close: nobody answers
+        elif len(self.headers) > MOST_HEADERS:
+            self._in_lane = True
+            self._refuse(_TOO_LARGE)
         elif self._takes(method, path) and self._may_answer(query):
             self._in_lane = True
             self._take(Head(method, path, query, self.headers, self.client))
         else:
             self._hand_over(self.headers)
 
+    def on_chunk_header(self) -> None:
+        """Expect a part of the body, or trailers: which of them is known when they come."""
+        self.headers = []  # trailers are no headers
+        self._reading = _TRAILERS
+        self._line_bytes = 0
+
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body that is awaited; of one that nobody awaits, none."""
+        self._reading = 0
         if self._awaiting is not None:
             self._body += body
             if len(self._body) > self._most:
@@ -175,6 +218,7 @@ class Lane(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer what waited for its body."""
+        self._reading = 0
         head = self._awaiting
         if head is not None:
             self._awaiting = None
@@ -190,8 +234,38 @@ class Lane(HttpToolsProtocol):
         self._unanswered -= 1
         super().on_response_complete()
         self._answered_at = self.loop.time()
+        if self._reading == _HEAD and self.timeout_keep_alive_task is not None:
+            self._look_again_in(HEAD_S)
 
     # What is ours
+
+    def _receive_in_pieces(self, data: bytes) -> None:
+        for begin in range(0, len(data), PIECE_BYTES):
+            if self._closing:
+                return
+            self.data_received(data[begin : begin + PIECE_BYTES])
+
+    def _bound_lines(self, received: int) -> None:
+        """Set bounds to an incomplete head, or trailers: `received` more bytes may belong to them."""
+        if self._reading == _HEAD and not self._line_bytes:
+            self._head_at = self.loop.time()
+            self._look_again_in(HEAD_S)
+        self._line_bytes += received
+        if self._line_bytes >= MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+            self._refuse(_TOO_LARGE)
+
+    def _refuse(self, answer: Answer) -> None:
+        """Close, after this answer if the request being read is the only one that is owed one."""
+        if self._closing:
+            return
+        self.logger.warning(answer.body.decode())
+        self._closing = True
+        self._awaiting = None
+        self._stop_waiting()
+        if self._unanswered == 1:
+            defaults = self.server_state.default_headers
+            self.transport.write(self._wording.of(answer, defaults, keep_alive=False, with_body=True))
+        self.transport.close()
 
     def _may_answer(self, query: bytes) -> bool:
         """Whether an answer can go out at once: no other is owed before it, and the client reads."""
@@ -204,7 +278,11 @@ class Lane(HttpToolsProtocol):
         )
 
     def _take(self, head: Head) -> None:
-        most = self._hot.wants_body(head)
+        try:
+            most = self._hot.wants_body(head)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            self._hand_over_failed(head, b"", error)
+            return
         if most is None:
             self._answer(head, b"")
         elif _expects(head.headers):
@@ -212,7 +290,6 @@ class Lane(HttpToolsProtocol):
         else:
             self._awaiting, self._most = head, most
             self._body.clear()
-            self.headers = []  # trailers are no headers
 
     def _answer(self, head: Head, body: bytes) -> None:
         parser, server_state = self.parser, self.server_state
@@ -224,8 +301,7 @@ class Lane(HttpToolsProtocol):
                 answer, server_state.default_headers, keep_alive=keep_alive, with_body=with_body
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            _LOG.exception("fast lane failed; asking again by the other way", exc_info=error)
-            self._hand_over(head.headers, body)
+            self._hand_over_failed(head, body, error)
             return
         self.transport.write(data)
         server_state.total_requests += 1
@@ -239,7 +315,12 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
 
     def _look_again_in(self, seconds: float) -> None:
+        self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _hand_over_failed(self, head: Head, body: bytes, error: Exception) -> None:
+        _LOG.exception("fast lane failed; asking again by the other way", exc_info=error)
+        self._hand_over(head.headers, body)
 
     def _hand_over_awaiting(self) -> None:
         head, self._awaiting = self._awaiting, None
@@ -256,7 +337,6 @@ class Lane(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
-        self.headers = []  # trailers are no headers
         if self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in headers):
             # The parser reads no body after a request to upgrade: it would be taken for the next request.
             self.cycle.keep_alive = False

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import Node, Refusal, Resubmit, Source
+from keystead.ports import Node, Point, ReadOnly, Refusal, Resubmit, Source
 from keystead.replica.files import Files
 from keystead.replica.lock import Lock
 from keystead.replica.stamp import Stamp, boot_ms
@@ -55,8 +55,10 @@ class Applier:
         self._upkeep = Upkeep(files, stamp, source)
         self._nudged = asyncio.Event()
         self._changed: asyncio.Task[None] | None = None
-        self._reported: tuple[int, int] | None = None
+        self._reported: tuple[int, Point] | None = None
         self._trouble: str | None = None
+        self._hindrance: str | None = None
+        self._hindered = 0
         self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,16 +68,34 @@ class Applier:
         """
         try:
             while not stop.is_set():
-                try:
-                    if self._lock.take():
-                        await self._term(stop)
-                except Exception:  # noqa: BLE001 - nothing may end it but `stop`
-                    _LOG.exception("the applier starts over")
-                finally:
-                    self._lock.release()
-                await _pause(stop, ELECTION_S)
+                await self._stand(stop)
+                await _pause(stop, min(ELECTION_S * 2**self._hindered, _RETRY_LAST_ON_DISK_S))
         finally:
             self._upkeep.close()
+
+    async def _stand(self, stop: asyncio.Event) -> None:
+        try:
+            if self._lock.take():
+                self._note_hindrance(None)
+                await self._term(stop)
+            else:
+                self._note_hindrance(None)
+        except Exception as exc:  # noqa: BLE001 - nothing may end it but `stop`
+            self._note_hindrance(exc)
+        finally:
+            self._lock.release()
+
+    def _note_hindrance(self, hindrance: Exception | None) -> None:
+        """Log what keeps this process from applying when it begins or changes, and when it has ended."""
+        self._hindered = 0 if hindrance is None else min(self._hindered + 1, 16)
+        told = None if hindrance is None else repr(hindrance)
+        if told == self._hindrance:
+            return
+        self._hindrance = told
+        if hindrance is None:
+            _LOG.info("this process may apply changes again")
+        else:
+            _LOG.error("this process cannot apply changes", cause=told, exc_info=hindrance)
 
     def nudge(self) -> None:
         """Look at the primary at once: this process has just changed it."""
@@ -110,27 +130,25 @@ class Applier:
 
     async def _turn(self) -> None:
         """Look once, and be level with the primary then."""
-        if self._upkeep.must_rebuild():
-            await self._upkeep.rebuild()
+        await self._upkeep.begin_rebuild()
         await self._upkeep.clear_away()
-        began = boot_ms()
-        while (news := await self._source.news(self._upkeep.at)) is None:
-            await self._upkeep.rebuild()
-            began = boot_ms()
-        if news.passed:
-            await self._upkeep.apply(news)
+        began = await self._upkeep.come_level()
         await self._report()
         # Not before: whoever waits for this node may rely on having heard of it since it was last level.
         self._stamp.level(began)
 
     async def _report(self) -> None:
-        now, epoch = boot_ms(), self._upkeep.at.epoch
+        now, at = boot_ms(), self._upkeep.at
         if self._reported is not None:
             reported_at, reported = self._reported
-            if reported == epoch and now - reported_at < _REPORT_EVERY_MS:
+            if reported == at and now - reported_at < _REPORT_EVERY_MS:
                 return
-        await self._source.report(replace(self._node, applied_epoch=epoch))
-        self._reported = now, epoch
+        try:
+            await self._source.report(replace(self._node, applied_epoch=at.epoch, mark=at.mark))
+        except ReadOnly:
+            # Level all the same: a primary that refuses this refuses changes, too. Tried again each turn.
+            return
+        self._reported = now, at
 
     async def _resubmit_standing(self) -> None:
         pause_s = _RESUBMIT_FIRST_S
@@ -186,7 +204,7 @@ class Applier:
             changed, self._changed = self._changed, None
             await _cancelled([changed])
         with suppress(Unavailable):
-            await self._upkeep.sync()
+            await self._upkeep.step_down()
 
 
 def _portions(refusals: Sequence[Refusal]) -> Iterator[Sequence[Refusal]]:

@@ -1,7 +1,7 @@
 """Making a whole replica from the primary, in a file beside the one that is read meanwhile."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import NamedTuple, cast
 
@@ -9,7 +9,7 @@ import lmdb
 
 from keystead.domain.ids import pack_ids
 from keystead.domain.policy import Tenant
-from keystead.ports import Point, RoleRow, Snapshot, VersionRow
+from keystead.ports import News, Point, RoleRow, Snapshot, VersionRow
 from keystead.replica.files import Folder, Opened, create
 from keystead.replica.format import (
     FACT_APPLIED,
@@ -28,11 +28,11 @@ from keystead.replica.format import (
     seal,
 )
 from keystead.replica.hand import Hand, paced
-from keystead.replica.histories import Lost
+from keystead.replica.histories import Lost, find_standing
 from keystead.replica.numbers import Numbers, ReadRules
 from keystead.replica.refusals import Refusals
 from keystead.replica.stamp import Stamp
-from keystead.replica.writer import add_history
+from keystead.replica.writer import Applying, add_history
 
 COMMIT_EVERY = 50_000
 """How many versions are written in one transaction: it keeps what it changes in memory."""
@@ -49,6 +49,43 @@ class Place(NamedTuple):
     hand: Hand
 
 
+@asynccontextmanager
+async def building(place: Place, snapshot: Snapshot, read_rules: ReadRules) -> AsyncIterator["Builder"]:
+    """The file of a new generation, to be filled from `snapshot` and what came after.
+
+    The stamp tells how far it is. Whatever happens half-way, the new file is removed, and nothing else was
+    touched.
+    """
+    folder, stamp, hand = place
+    generation = max([stamp.generation, *folder.generations()]) + 1
+    folder.remove(generation)
+    stamp.progress(0, max(snapshot.expected, 1))
+    try:
+        builder = await hand(Builder, folder, generation, snapshot.point, read_rules)
+        try:
+            yield builder
+        finally:
+            await hand(builder.close)
+    except BaseException:
+        folder.remove(generation)
+        raise
+    finally:
+        stamp.progress(0, 0)
+
+
+async def copy(place: Place, snapshot: Snapshot, builder: "Builder") -> None:
+    """Write all of `snapshot`. Bounded in memory."""
+    _, stamp, hand = place
+    expected = max(snapshot.expected, 1)
+    async for tenants in snapshot.tenants():
+        await hand(builder.put_tenants, tenants)
+    async for roles in snapshot.roles():
+        await hand(builder.put_roles, roles)
+    async for rows in snapshot.versions():
+        await hand(builder.put_versions, rows)
+        stamp.progress(builder.written, max(expected, builder.written))
+
+
 async def build(
     place: Place,
     snapshot: Snapshot,
@@ -57,34 +94,13 @@ async def build(
 ) -> int:
     """Write `snapshot` into the file of a new generation, whole and durable, and say which generation it is.
 
-    `lost` is asked when all is copied, for what must be kept of the file before. Bounded in memory; the stamp
-    tells how far it is. Whatever happens half-way, the new file is removed, and nothing else was touched.
+    `lost` is asked when all is copied, for what must be kept of the file before.
     """
-    folder, stamp, hand = place
-    generation = max([stamp.generation, *folder.generations()]) + 1
-    folder.remove(generation)
-    expected = max(snapshot.expected, 1)
-    stamp.progress(0, expected)
-    try:
-        builder = await hand(Builder, folder, generation, snapshot.point, read_rules)
-        try:
-            async for tenants in snapshot.tenants():
-                await hand(builder.put_tenants, tenants)
-            async for roles in snapshot.roles():
-                await hand(builder.put_roles, roles)
-            async for rows in snapshot.versions():
-                await hand(builder.put_versions, rows)
-                stamp.progress(builder.written, max(expected, builder.written))
-            await hand(builder.keep, await lost())
-            await hand(builder.finish)
-        finally:
-            await hand(builder.close)
-    except BaseException:
-        folder.remove(generation)
-        raise
-    finally:
-        stamp.progress(0, 0)
-    return generation
+    async with building(place, snapshot, read_rules) as builder:
+        await copy(place, snapshot, builder)
+        await place.hand(builder.keep, await lost())
+        await place.hand(builder.finish)
+    return builder.generation
 
 
 class Builder:
@@ -93,7 +109,9 @@ class Builder:
     def __init__(self, folder: Folder, generation: int, point: Point, read_rules: ReadRules) -> None:
         self.written = 0
         """How many versions were written."""
-        self._point = point
+        self.generation = generation
+        self.point = point
+        """The newest point that it holds."""
         self._opened: Opened = create(folder.file(generation), generation)
         self._numbers = Numbers(self._opened, read_rules)
         self._transaction = self._opened.environment.begin(write=True)
@@ -104,7 +122,7 @@ class Builder:
         for tenant in paced(tenants):
             self._put(TENANTS, tenant.id.encode(), encode_tenant(tenant))
             if tenant.suspended:
-                self._put(PAUSED, tenant.id.encode(), encode_epoch(self._point.epoch))
+                self._put(PAUSED, tenant.id.encode(), encode_epoch(self.point.epoch))
         self._count(len(tenants))
 
     def put_roles(self, rows: Sequence[RoleRow]) -> None:
@@ -125,7 +143,7 @@ class Builder:
                 raise AssertionError("a digest came twice in a snapshot")
             if row.disabled:
                 # When it was is not known; as late as this counts as newer than it is, which refuses more.
-                self._put(PAUSED, row.key_id.encode(), encode_epoch(self._point.epoch))
+                self._put(PAUSED, row.key_id.encode(), encode_epoch(self.point.epoch))
         self.written += len(rows)
         self._count(len(rows))
 
@@ -138,13 +156,34 @@ class Builder:
             add_history(self._transaction, self._opened.databases[HISTORY], lost.history)
         self._lay_over()
 
-    def finish(self) -> None:
-        """Make it durable and say, last of all, that it is whole."""
-        if self._point.epoch:
-            add_history(self._transaction, self._opened.databases[HISTORY], [self._point])
+    def apply(self, news: News) -> None:
+        """Write what has changed since `point`."""
+        try:
+            Applying(self._opened, self._transaction, self._numbers).apply(news)
+        except BaseException:
+            self._numbers.forget()
+            raise
+        self.point = news.passed[-1]
+        self._count(len(news.versions))
+
+    def make_durable(self) -> None:
+        """Make sure that what was written is on the disk, so that little is left for `finish`."""
         self._commit()
         self._opened.environment.sync(True)
-        self._put(FACTS, FACT_APPLIED, encode_point(self._point))
+
+    def refuses_no_more_than(self, before: Opened) -> bool:
+        """Whether every local refusal that stands here stands in the file before."""
+        with before.environment.begin() as transaction:
+            standing = {(it.kind, it.id) for it in find_standing(before, transaction)}
+        return standing >= {(it.kind, it.id) for it in Refusals(self._opened, self._transaction).all()}
+
+    def finish(self) -> None:
+        """Make it durable and say, last of all, that it is whole."""
+        if self.point.epoch:
+            add_history(self._transaction, self._opened.databases[HISTORY], [self.point])
+        self._commit()
+        self._opened.environment.sync(True)
+        self._put(FACTS, FACT_APPLIED, encode_point(self.point))
         self._commit()
         self._opened.environment.sync(True)
 

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,7 +19,14 @@ MAP_BYTES = 1 << 40
 _MAX_READERS = 1024
 # A line of 64 bytes for each, and some for the head.
 _LOCK_BYTES = 64 * (_MAX_READERS + 16)
-_NOT_THE_FILES_FAULT = (lmdb.DiskError, lmdb.LockError, lmdb.MemoryError, lmdb.ReadersFullError)
+_NOT_THE_FILES_FAULT = (
+    lmdb.DiskError,
+    lmdb.LockError,
+    lmdb.MemoryError,
+    lmdb.PanicError,
+    lmdb.ReadersFullError,
+    lmdb.TlsFullError,
+)
 _NAME = re.compile(rf"v{FORMAT}-([0-9]+)\.mdb")
 
 
@@ -72,17 +80,49 @@ class Files:
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self._opened: Opened | None = None
+        self._writable = False
+
+    def begin_writing(self) -> None:
+        """From here on files are opened to be written, by the one process that applies.
+
+        What is open to be read is closed.
+        """
+        if not self._writable:
+            self._writable = True
+            self.close()
+
+    def end_writing(self) -> None:
+        """From here on files are opened to be read only; what is open stays open."""
+        self._writable = False
 
     def open(self, generation: int) -> Opened:
         """The file of `generation`; that of another, if it was open, is closed.
 
         Raises Damaged and Unavailable, and then leaves open what was.
         """
-        if self._opened is None or self._opened.generation != generation:
-            opened = open_whole(self.folder.file(generation), generation)
+        opened = self.look_at(generation)
+        self.change_to(opened)
+        return opened
+
+    def look_at(self, generation: int) -> Opened:
+        """The file of `generation`, beside what is open: to be given to `change_to` or to `dismiss`.
+
+        Raises Damaged and Unavailable.
+        """
+        if self._opened is not None and self._opened.generation == generation:
+            return self._opened
+        return open_whole(self.folder.file(generation), generation, writable=self._writable)
+
+    def change_to(self, opened: Opened) -> None:
+        """From here on this is what is open; what was is closed."""
+        if opened is not self._opened:
             self.close()
             self._opened = opened
-        return self._opened
+
+    def dismiss(self, opened: Opened) -> None:
+        """Close what was looked at, unless it is what was open before."""
+        if opened is not self._opened:
+            opened.environment.close()
 
     def close(self) -> None:
         """Close what is open; nothing of it may be in use any more."""
@@ -91,22 +131,42 @@ class Files:
             opened.environment.close()
 
 
+def unavailable(error: lmdb.Error) -> Unavailable:
+    """What an error of LMDB's means: Damaged if the file is at fault."""
+    # Errors of the system have no class of their own: a full disk, too many open files.
+    if type(error) is lmdb.Error or isinstance(error, _NOT_THE_FILES_FAULT):
+        return Unavailable("replica")
+    return Damaged()
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise Unavailable or Damaged for what LMDB or the system raises."""
+    try:
+        yield
+    except OSError as exc:
+        raise Unavailable("replica") from exc
+    except lmdb.Error as exc:
+        raise unavailable(exc) from exc
+
+
 def create(path: Path, generation: int) -> Opened:
     """A new, empty file. Nothing in it is durable until the environment is synced. Raises Unavailable."""
-    return _opened(path, generation, create=True, sync=False)
+    return _opened(path, generation, writable=True, create=True, sync=False)
 
 
-def open_whole(path: Path, generation: int) -> Opened:
+def open_whole(path: Path, generation: int, *, writable: bool = False) -> Opened:
     """Open an existing file.
 
-    Raises Damaged for one that is absent, truncated, never finished or no replica of our format, Unavailable
+    Opened to be written it waits for whoever writes it: LMDB opens its databases in a transaction. Raises Damaged for one that is absent, truncated, never finished or no replica of our format, Unavailable
     when something else stands in the way.
     """
     if not path.is_file():
         raise Damaged
-    opened = _opened(path, generation, create=False, sync=True)
+    opened = _opened(path, generation, writable=writable, create=False, sync=True)
     try:
-        _require_finished(opened)
+        with reading():
+            _require_finished(opened)
     except BaseException:
         opened.environment.close()
         raise
@@ -127,17 +187,10 @@ def reserve(descriptor: int, size_bytes: int) -> None:
         os.posix_fallocate(descriptor, 0, size_bytes)
 
 
-def _opened(path: Path, generation: int, *, create: bool, sync: bool) -> Opened:
-    try:
+def _opened(path: Path, generation: int, *, writable: bool, create: bool, sync: bool) -> Opened:
+    with reading():
         _reserve_lock(path)
-        return _open(path, generation, create=create, sync=sync)
-    except OSError as exc:
-        raise Unavailable("replica") from exc
-    except lmdb.Error as exc:
-        # Errors of the system have no class of their own: too many open files, say.
-        if type(exc) is lmdb.Error or isinstance(exc, _NOT_THE_FILES_FAULT):
-            raise Unavailable("replica") from exc
-        raise Damaged from None
+        return _open(path, generation, writable=writable, create=create, sync=sync)
 
 
 def _reserve_lock(path: Path) -> None:
@@ -149,10 +202,11 @@ def _reserve_lock(path: Path) -> None:
         os.close(descriptor)
 
 
-def _open(path: Path, generation: int, *, create: bool, sync: bool) -> Opened:
+def _open(path: Path, generation: int, *, writable: bool, create: bool, sync: bool) -> Opened:
     environment = lmdb.open(
         str(path),
         subdir=False,
+        readonly=not writable,
         create=create,
         map_size=MAP_BYTES,
         max_dbs=len(DATABASES),

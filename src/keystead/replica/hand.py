@@ -9,13 +9,11 @@ from typing import ParamSpec, TypeVar
 
 import lmdb
 
-from keystead.domain.errors import Unavailable
-from keystead.replica.format import Damaged
+from keystead.replica.files import unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_DAMAGED = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError)
 _BREATH_S = 0.0001
 
 
@@ -26,14 +24,12 @@ class Hand:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="replica")
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do `work` there; cancelled, end only when it has. Raises Unavailable for LMDB's errors."""
+        """Do `work` there; cancelled, end only when it has. Raises `unavailable` for LMDB's errors."""
         running = asyncio.wrap_future(self._executor.submit(work, *args, **kwargs))
         try:
             return await asyncio.shield(running)
-        except _DAMAGED as exc:
-            raise Damaged from exc
         except lmdb.Error as exc:
-            raise Unavailable("replica") from exc
+            raise unavailable(exc) from exc
         except asyncio.CancelledError:
             await _ended(running)
             raise

@@ -1,6 +1,6 @@
 """When the primary was put back to an earlier state: what this node must go on refusing all the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -13,6 +13,7 @@ from keystead.ports import BEGINNING, Point, Refusal, RefusalKind, Source, Versi
 from keystead.replica.files import Database, Opened, Transaction
 from keystead.replica.format import (
     HEAD,
+    HISTORY,
     PAUSED,
     RECORDS,
     REFUSALS,
@@ -24,7 +25,7 @@ from keystead.replica.format import (
     decode_tenant,
 )
 from keystead.replica.hand import Hand, paced
-from keystead.replica.writer import read_applied, read_history
+from keystead.replica.writer import read_history
 
 MAX_UNKNOWN = 100_000
 """How many refusals are kept of keys that the primary does not know, and so refuses itself."""
@@ -36,15 +37,19 @@ _FLAGS_AT = 2
 class Lost:
     """What a file holds that a newer one, made from the primary, might not.
 
-    `common` is the newest point that both histories have; the file's newest, unless they diverged.
+    `common` is the newest point that both histories have; the file's newest, unless they diverged. `vague`
+    if damage hides where they parted: a pause is then not kept, since it may have been lifted long ago.
     """
 
-    def __init__(self, before: Opened, applied: Point, history: list[Point], common: Point) -> None:
+    def __init__(
+        self, before: Opened, applied: Point, history: list[Point], common: Point, *, vague: bool = False
+    ) -> None:
         self.common = common
         self.diverged = common != applied
         self.history = [point for point in history if point.epoch <= common.epoch]
         """The points in common, oldest first."""
         self._before = before
+        self._vague = vague
 
     def refusals(self, after: Opened, transaction: Transaction) -> Iterator[Refusal]:
         """What must go on being refused, all that the newer file refuses left out.
@@ -52,14 +57,14 @@ class Lost:
         The newer file is read by its `transaction`. What is damaged in the file before is passed over.
         """
         with self._before.environment.begin() as before:
-            yield from _standing(self._before, before)
+            yield from find_standing(self._before, before)
             if self.diverged:
-                came_after = _CameAfter(self._before, before, self.common.epoch)
+                came_after = _never if self._vague else _CameAfter(self._before, before, self.common.epoch)
                 yield from self._of_versions(before, after, transaction, came_after)
                 yield from self._of_tenants(before, after, transaction, came_after)
 
     def _of_versions(
-        self, before: Transaction, after: Opened, transaction: Transaction, came_after: "_CameAfter"
+        self, before: Transaction, after: Opened, transaction: Transaction, came_after: Callable[[str], bool]
     ) -> Iterator[Refusal]:
         records, unknown = after.databases[RECORDS], 0
         for digest, value in _pairs(before, self._before.databases[RECORDS]):
@@ -79,7 +84,7 @@ class Lost:
                     yield refusal
 
     def _of_tenants(
-        self, before: Transaction, after: Opened, transaction: Transaction, came_after: "_CameAfter"
+        self, before: Transaction, after: Opened, transaction: Transaction, came_after: Callable[[str], bool]
     ) -> Iterator[Refusal]:
         tenants = after.databases[TENANTS]
         for name, value in _pairs(before, self._before.databases[TENANTS]):
@@ -92,17 +97,18 @@ class Lost:
                 yield Refusal(kind=RefusalKind.SUSPENDED, id=had.id)
 
 
-async def find_lost(source: Source, before: Opened, point: Point, hand: Hand) -> Lost:
+async def find_lost(source: Source, before: Opened, applied: Point, point: Point, hand: Hand) -> Lost:
     """Compare the history of a file with the primary's, of which a snapshot was taken at `point`.
 
-    Raises Unavailable when the primary is no longer the one of the snapshot, and Damaged.
+    `applied` is the file's newest point. Raises Unavailable when the primary is no longer the one of the
+    snapshot, and Damaged when nothing of the file can be read.
     """
-    applied, history = await hand(_read, before)
+    history, whole = await hand(_read, before)
     common = await newest_common(source, applied, history)
     same = point == BEGINNING or await source.newest_common([point]) == point
     if not same or common.epoch > point.epoch:
         raise Unavailable("database")
-    return Lost(before, applied, history, common)
+    return Lost(before, applied, history, common, vague=common == BEGINNING and not whole)
 
 
 async def newest_common(source: Source, applied: Point, history: list[Point]) -> Point:
@@ -112,7 +118,7 @@ async def newest_common(source: Source, applied: Point, history: list[Point]) ->
     return await source.newest_common(history if applied in history[-1:] else [*history, applied])
 
 
-def forgotten(had: VersionRow, has: VersionRow, came_after: "_CameAfter") -> Iterator[Refusal]:
+def forgotten(had: VersionRow, has: VersionRow, came_after: Callable[[str], bool]) -> Iterator[Refusal]:
     """What a version `had` refused and `has` no longer. Only a pause may have been lifted for good reason."""
     if had.revoked and not has.revoked:
         yield _refusal(RefusalKind.REVOKED, had.key_id, had)
@@ -146,7 +152,8 @@ class _CameAfter:
 _UNKNOWN = VersionRow(b"", "", "", False, False, NEVER, NEVER, b"", ())
 
 
-def _standing(before: Opened, transaction: Transaction) -> Iterator[Refusal]:
+def find_standing(before: Opened, transaction: Transaction) -> Iterator[Refusal]:
+    """The refusals in a file that can be read."""
     for _, value in _pairs(transaction, before.databases[REFUSALS]):
         try:
             yield decode_refusal(value)
@@ -162,6 +169,15 @@ def _pairs(transaction: Transaction, database: Database) -> Iterator[tuple[bytes
         _LOG.warning("a damaged replica could not be read to its end for what must be kept of it")
 
 
-def _read(before: Opened) -> tuple[Point, list[Point]]:
+def _read(before: Opened) -> tuple[list[Point], bool]:
+    """The history that can be read, and whether that is all of it."""
     with before.environment.begin() as transaction:
-        return read_applied(before, transaction), read_history(before, transaction)
+        try:
+            history = read_history(before, transaction)
+            return history, len(history) == transaction.stat(before.databases[HISTORY])["entries"]
+        except lmdb.Error:
+            return [], False
+
+
+def _never(_identifier: str) -> bool:
+    return False

@@ -1,6 +1,7 @@
 """Looking up: what verification reads of the replica, from a view that is renewed with every change."""
 
 import asyncio
+import struct
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -82,16 +83,19 @@ class ReplicaIndex:
         """See `ports.Replica.find`. Raises Damaged for what is not as it was written; the applier is told."""
         if self._words[CHANGES] != self._seen:
             self.renew()
-        value = self._get(digest)
-        if value is None:
-            return None
-        checksum, ids, flags, number = HEAD.unpack_from(value)
-        if zlib.crc32(value[4:]) != checksum:
+        try:
+            value = self._get(digest)
+            if value is None:
+                return None
+            checksum, ids, flags, number = HEAD.unpack_from(value)
+            if zlib.crc32(value[4:]) != checksum:
+                self._distrust()
+            policy = self._policies.get(number) or self._policy(number)
+            if not flags:
+                return Known(ids, False, False, NEVER, NEVER, policy, value[ABOUT:])
+            expires_at_ms, retires_at_ms, about = decode_times(flags, value)
+        except (lmdb.Error, struct.error):
             self._distrust()
-        policy = self._policies.get(number) or self._policy(number)
-        if not flags:
-            return Known(ids, False, False, NEVER, NEVER, policy, value[ABOUT:])
-        expires_at_ms, retires_at_ms, about = decode_times(flags, value)
         return Known(
             ids, flags & REVOKED != 0, flags & DISABLED != 0, expires_at_ms, retires_at_ms, policy, about
         )
@@ -105,9 +109,12 @@ class ReplicaIndex:
         self._nudge()
         return await _until(lambda: self._stamp.applied_epoch >= epoch, within)
 
-    async def await_level(self, within: timedelta) -> bool:
-        """Wait until the node has been proved level since the machine's boot; False if it was not in time."""
-        return await _until(lambda: self._stamp.age_ms() < LONG_AGO_MS, within)
+    async def await_level(self, within: timedelta, younger_than_ms: int = LONG_AGO_MS) -> bool:
+        """Wait until the node was proved level less than that long ago; False if it was not in time.
+
+        Unless said: since the machine's boot.
+        """
+        return await _until(lambda: self._stamp.age_ms() < younger_than_ms, within)
 
     def renew(self) -> None:
         """Read as of the newest commit from now on. Raises Damaged, and tells the applier.
@@ -122,17 +129,17 @@ class ReplicaIndex:
             raise Damaged
         try:
             opened = self._files.open(generation)
-            view = opened.environment.begin(db=opened.databases[RECORDS])
+            view = self._view = opened.environment.begin(db=opened.databases[RECORDS])
+            self._read = {name: partial(view.get, db=opened.databases[name]) for name in _BESIDE}
+            self._forget_outdated(generation)
         except lmdb.ReadersFullError:
             # Of readers that died, and the applier removes them: nothing is wrong with the file.
             raise Damaged from None
         except (Damaged, lmdb.Error):
+            self._let_go()
             self._stamp.distrust(generation)
             raise Damaged from None
-        self._view, self._get = view, view.get
-        self._read = {name: partial(view.get, db=opened.databases[name]) for name in _BESIDE}
-        self._forget_outdated(generation)
-        self._seen = changes
+        self._get, self._seen = view.get, changes
 
     def close(self) -> None:
         """Let go of the file, which its opener closes."""
@@ -182,9 +189,15 @@ class ReplicaIndex:
 
     def _role(self, organization_id: str | None, user_id: str | None) -> Role | None:
         value = self._read[ROLES](f"{organization_id}/{user_id}".encode())
-        return None if value is None else Role(unseal(value).decode())
+        try:
+            return None if value is None else Role(unseal(value).decode())
+        except ValueError:
+            # A role of a newer program: as if there were none, which refuses.
+            return None
 
     def _distrust(self) -> NoReturn:
+        # A view that met an error of LMDB's answers nothing any more.
+        self._let_go()
         self._stamp.distrust(self._generation)
         raise Damaged
 

@@ -56,9 +56,13 @@ class Stamp:
             os.close(descriptor)
 
     def age_ms(self) -> int:
-        """How long ago the node was last proved level; `LONG_AGO_MS` if never since this boot."""
+        """How long ago the node was last proved level; `LONG_AGO_MS` if never since this boot.
+
+        A word that says it will be is no proof.
+        """
         at = self.words[_LEVEL_AT]
-        return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000 - at if at else LONG_AGO_MS
+        age_ms = time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000 - at
+        return age_ms if at and age_ms >= 0 else LONG_AGO_MS
 
     @property
     def changes(self) -> int:
@@ -105,8 +109,12 @@ class Stamp:
         self.words[_APPLIED] = epoch
 
     def level(self, at_ms: int) -> None:
-        """Tell that the node was proved level with the primary at `at_ms` of `boot_ms`; never goes back."""
-        self.words[_LEVEL_AT] = max(self.words[_LEVEL_AT], at_ms)
+        """Tell that the node was proved level with the primary at `at_ms` of `boot_ms`.
+
+        Never goes back, but from an instant that is yet to come.
+        """
+        said = self.words[_LEVEL_AT]
+        self.words[_LEVEL_AT] = at_ms if said > boot_ms() else max(said, at_ms)
 
     def progress(self, done: int, expected: int) -> None:
         """Tell how far a rebuild is; `expected` 0 ends it."""

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import lmdb
 import structlog
 
 from keystead.domain.errors import Unavailable
 from keystead.ports import BEGINNING, News, Point, Refusal, Source
-from keystead.replica.build import Place, build
-from keystead.replica.files import Files, Opened
+from keystead.replica.build import Builder, Place, build, building, copy
+from keystead.replica.files import Files, Opened, reading
 from keystead.replica.format import Damaged
 from keystead.replica.hand import Hand
 from keystead.replica.histories import Lost, find_lost, newest_common
@@ -23,6 +23,8 @@ _CHECK_READERS_EVERY_MS = 10_000
 _STRAYS_AFTER_MS = 2_000
 # A file that is damaged anew each time, or seems so, must not keep the primary busy.
 _REBUILD_AGAIN_AFTER_MS = 30_000
+_RETRY_FIRST_MS, _RETRY_LAST_MS = 500, 30_000
+_LITTLE_NEWS, _MOST_ROUNDS = 100, 20
 
 
 class Upkeep:
@@ -36,19 +38,24 @@ class Upkeep:
         self._files = files
         self._stamp = stamp
         self._source = source
-        self._hand = Hand()
+        self._hand, self._builders_hand = Hand(), Hand()
         self._opened: Opened | None = None
         self._writer: Writer | None = None
+        # Held from asking for news until they are applied: what came between would be overwritten by them.
+        self._coming_level = asyncio.Lock()
         # Held while the file is changed for another, or read beside the applier's loop.
         self._in_use = asyncio.Lock()
         self._rebuild_wanted = False
         self._rebuilt_at: int | None = None
+        self._beside: asyncio.Task[None] | None = None
+        self._failures = self._begin_at = 0
         self._strays_at: int | None = None
         self._readers_at = 0
 
     def take_over(self) -> None:
         """Begin with the newest whole file there is, if there is one. This process holds the node's lock."""
         self._stamp.take()
+        self._files.begin_writing()
         self._opened = self._writer = None
         self.at, self._readers_at = BEGINNING, 0
         folder = self._files.folder
@@ -64,9 +71,15 @@ class Upkeep:
 
     def _use(self, generation: int) -> None:
         """From here on this generation is the one. Raises Damaged and Unavailable, and nothing is changed."""
-        opened = self._files.open(generation)
-        writer = Writer(opened, self._source.read_rules)
-        self.at, self._rebuild_wanted = writer.applied(), writer.is_outdated()
+        opened = self._files.look_at(generation)
+        try:
+            with reading():
+                writer = Writer(opened, self._source.read_rules)
+                self.at, self._rebuild_wanted = writer.applied(), writer.is_outdated()
+        except BaseException:
+            self._files.dismiss(opened)
+            raise
+        self._files.change_to(opened)
         self._opened, self._writer = opened, writer
         self._stamp.committed(generation, self.at.epoch)
         self._strays_at = boot_ms() + _STRAYS_AFTER_MS
@@ -84,31 +97,139 @@ class Upkeep:
         last = self._rebuilt_at
         return last is None or boot_ms() - last >= _REBUILD_AGAIN_AFTER_MS
 
-    async def rebuild(self) -> None:
-        """Make a new file from the primary, and change to it; until then the old one is read."""
+    async def begin_rebuild(self) -> None:
+        """Have a new file built if one is needed, beside the old one, which is kept level; or now."""
+        if self._beside is not None and self._beside.done():
+            beside, self._beside = self._beside, None
+            self._note_end(beside)
+        if self._beside is not None or not self.must_rebuild():
+            return
+        if self._opened is not None and boot_ms() < self._begin_at:
+            return
+        before, damaged = self._salvageable()
+        if before is None:
+            await self._rebuild(None, damaged=damaged)
+        else:
+            self._beside = asyncio.create_task(self._build_beside(damaged=damaged))
+
+    async def come_level(self) -> int:
+        """Apply all that is new; says, in `boot_ms`, since when nothing newer was there.
+
+        A file that the primary's history cannot bring level is made anew, and nothing is applied meanwhile.
+        """
+        async with self._coming_level:
+            began = boot_ms()
+            while (news := await self._source.news(self.at)) is None:
+                await self._drop_beside()
+                before, damaged = self._salvageable()
+                await self._rebuild(before, damaged=damaged)
+                began = boot_ms()
+            if news.passed:
+                await self.apply(news)
+            return began
+
+    def _salvageable(self) -> tuple[Opened | None, bool]:
+        """The present file, unless it may not be read once more, and whether it is damaged."""
         before = self._opened
         damaged = before is not None and self._stamp.distrusted == before.generation
         if damaged and before is not None and not self._stamp.may_salvage(before.generation):
             before = None
+        return before, damaged
+
+    async def _rebuild(self, before: Opened | None, *, damaged: bool) -> None:
+        """Make a new file from the primary, and change to it; until then the old one is read."""
         _LOG.info("the replica is built anew", generation=self._stamp.generation, damaged=damaged)
         if before is not None:
             await self._own_up(before)
         async with self._source.snapshot() as snapshot:
-            place = Place(self._files.folder, self._stamp, self._hand)
 
             async def lost() -> Lost | None:
                 return None if before is None else await self._find_lost(before, snapshot.point)
 
-            generation = await build(place, snapshot, self._source.read_rules, lost)
+            generation = await build(self._place(), snapshot, self._source.read_rules, lost)
+        await self._change_to(generation, damaged=damaged)
+
+    async def _build_beside(self, *, damaged: bool) -> None:
+        """Make a new file, bring it level with the present one, which goes on, and change to it."""
+        generation = self._stamp.generation
+        _LOG.info("the replica is built anew, and kept level", generation=generation, damaged=damaged)
+        place = self._place()
+        async with AsyncExitStack() as changing:
+            async with (
+                self._source.snapshot() as snapshot,
+                building(place, snapshot, self._source.read_rules) as builder,
+            ):
+                await copy(place, snapshot, builder)
+                await self._keep_standing(builder)
+                for _ in range(_MOST_ROUNDS):
+                    if await self._catch_up(builder) <= _LITTLE_NEWS:
+                        break
+                await place.hand(builder.make_durable)
+                # From here on nothing is applied to the present file, until the new one is the present one.
+                await changing.enter_async_context(self._coming_level)
+                await self._catch_up(builder)
+                await self._require_beyond(builder)
+                await place.hand(builder.finish)
+            await self._change_to(builder.generation, damaged=damaged)
+
+    async def _keep_standing(self, builder: Builder) -> None:
+        """Histories are the same, or the build will come to nothing: only what stands already is kept."""
+        async with self._in_use:
+            writer, before = self._current()
+            history = await self._builders_hand(writer.history)
+            await self._builders_hand(builder.keep, Lost(before, self.at, history, self.at))
+
+    async def _catch_up(self, builder: Builder) -> int:
+        """Write what is new to a file being built; says about how much it was."""
+        news = await self._source.news(builder.point)
+        if news is None:
+            raise Unavailable("database")
+        if news.passed:
+            await self._builders_hand(builder.apply, news)
+        return max(len(news.passed), len(news.versions))
+
+    async def _require_beyond(self, builder: Builder) -> None:
+        """Raise Unavailable unless the new file is of the present one's history and at least as far in it."""
+        points = [it for it in (self.at, builder.point) if it != BEGINNING]
+        same = [await self._source.newest_common([it]) == it for it in points]
+        if not all(same) or self.at.epoch > builder.point.epoch:
+            raise Unavailable("database")
+        async with self._in_use:
+            _, before = self._current()
+            # One that was confirmed, and then lifted for good reason, must not stand again.
+            if not await self._builders_hand(builder.refuses_no_more_than, before):
+                raise Unavailable("replica")
+
+    async def _change_to(self, generation: int, *, damaged: bool) -> None:
         async with self._in_use:
             self._use(generation)
         if damaged:
             self._rebuilt_at = boot_ms()
         _LOG.info("the replica was built", generation=generation, epoch=self.at.epoch)
 
+    async def _drop_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.cancel()
+            await asyncio.wait([self._beside])
+            beside, self._beside = self._beside, None
+            self._note_end(beside)
+
+    def _note_end(self, beside: "asyncio.Task[None]") -> None:
+        error = None if beside.cancelled() else beside.exception()
+        if error is None:
+            self._failures = 0
+            return
+        if self._failures == 0 or not isinstance(error, Unavailable):
+            _LOG.warning("the replica could not be built anew", cause=repr(error), exc_info=error)
+        self._begin_at = boot_ms() + min(_RETRY_FIRST_MS * 2**self._failures, _RETRY_LAST_MS)
+        self._failures = min(self._failures + 1, 16)
+
+    def _place(self) -> Place:
+        return Place(self._files.folder, self._stamp, self._builders_hand)
+
     async def _own_up(self, before: Opened) -> None:
         """Say at once how far the primary's history was applied, if it is not the one that was."""
-        writer, generation = self._current()
+        writer, _ = self._current()
         with suppress(Damaged):
             history = await self._hand(writer.history)
             common = await newest_common(self._source, self.at, history)
@@ -118,12 +239,12 @@ class Upkeep:
                     "the primary's history is another one",
                     applied_epoch=self.at.epoch,
                     common_epoch=common.epoch,
-                    generation=generation,
+                    generation=before.generation,
                 )
 
     async def _find_lost(self, before: Opened, point: Point) -> Lost | None:
         try:
-            return await find_lost(self._source, before, point, self._hand)
+            return await find_lost(self._source, before, self.at, point, self._builders_hand)
         except Damaged:
             _LOG.warning("nothing could be kept of the damaged replica", generation=before.generation)
             return None
@@ -131,6 +252,7 @@ class Upkeep:
     async def _mend(self, cause: BaseException | None) -> None:
         if isinstance(cause, lmdb.PanicError):
             # LMDB writes no more after a failure in the very last step, until the file is opened anew.
+            await self._drop_beside()
             async with self._in_use:
                 self._files.close()
                 self.take_over()
@@ -138,23 +260,25 @@ class Upkeep:
     async def clear_away(self) -> None:
         """Remove other generations once their readers had time to move, and the views of dead readers."""
         now = boot_ms()
-        writer, generation = self._current()
-        if self._strays_at is not None and now >= self._strays_at:
+        _, opened = self._current()
+        if self._strays_at is not None and now >= self._strays_at and self._beside is None:
             self._strays_at = None
             for other in self._files.folder.generations():
-                if other != generation:
+                if other != opened.generation:
                     self._files.folder.remove(other)
         if now - self._readers_at >= _CHECK_READERS_EVERY_MS:
             self._readers_at = now
-            await self._hand(writer.remove_dead_readers)
+            async with self._in_use:
+                writer, _ = self._current()
+                await self._hand(writer.remove_dead_readers)
 
     async def apply(self, news: News) -> None:
         """Apply all that has changed, and tell it; all of it or nothing."""
-        writer, generation = self._current()
+        writer, opened = self._current()
         try:
-            self.at = await self._hand(_apply_and_tell, writer, news, self._stamp, generation)
+            self.at = await self._hand(_apply_and_tell, writer, news, self._stamp, opened.generation)
         except Damaged:
-            self._stamp.distrust(generation)
+            self._stamp.distrust(opened.generation)
             raise
         except Unavailable as exc:
             await self._mend(exc.__cause__)
@@ -168,19 +292,22 @@ class Upkeep:
             writer, _ = self._current()
             return await self._hand(writer.awaiting)
 
-    def _current(self) -> tuple[Writer, int]:
+    def _current(self) -> tuple[Writer, Opened]:
         if self._opened is None or self._writer is None:
             raise Damaged
-        return self._writer, self._opened.generation
+        return self._writer, self._opened
 
-    async def sync(self) -> None:
-        """Make sure that all of it is on the disk."""
+    async def step_down(self) -> None:
+        """Leave the file to another process, all of it on the disk; a build under way comes to nothing."""
+        await self._drop_beside()
+        self._files.end_writing()
         if self._writer is not None:
             await self._hand(self._writer.sync)
 
     def close(self) -> None:
-        """End the thread that writes; nothing must be under way."""
+        """End the threads that write; nothing must be under way."""
         self._hand.close()
+        self._builders_hand.close()
 
 
 def _apply_and_tell(writer: Writer, news: News, stamp: Stamp, generation: int) -> Point:

@@ -1,6 +1,7 @@
 """Applying what has changed: one transaction for all of it, so that no reader sees half of a mutation."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from keystead import __version__
 from keystead.domain.ids import pack_ids
@@ -59,7 +60,10 @@ class Writer:
         """Whether it holds rules that another version of this program did not know."""
         with self._opened.environment.begin() as transaction:
             value = transaction.get(FACT_UNREADABLE, db=self._opened.databases[FACTS])
+        try:
             return value is not None and unseal(value) != __version__.encode()
+        except Damaged:
+            return True
 
     def history(self) -> list[Point]:
         """The newest points of history that were applied, oldest first; at most `MAX_HISTORY`."""
@@ -75,8 +79,10 @@ class Writer:
         """Write all that has changed, durably, and what it brings the replica to; all of it or nothing."""
         try:
             with self._opened.environment.begin(write=True) as transaction:
-                work = _Applying(self._opened, transaction, self._numbers)
+                work = Applying(self._opened, transaction, self._numbers)
                 work.apply(news)
+                applied = encode_point(news.passed[-1])
+                transaction.put(FACT_APPLIED, applied, db=self._opened.databases[FACTS])
         except BaseException:
             self._numbers.forget()
             raise
@@ -92,7 +98,9 @@ class Writer:
         return self._opened.environment.reader_check()
 
 
-class _Applying:
+class Applying:
+    """What has changed, written by one transaction of a file's; that it is applied is its caller's to say."""
+
     def __init__(self, opened: Opened, transaction: Transaction, numbers: Numbers) -> None:
         self.refusals = Refusals(opened, transaction)
         self._transaction = transaction
@@ -100,6 +108,7 @@ class _Applying:
         self._numbers = numbers
 
     def apply(self, news: News) -> None:
+        """Write all of it. Raises Damaged and `lmdb.Error`, and then the transaction is to be undone."""
         epoch = news.passed[-1].epoch
         outdated = self._put_tenants(news.tenants, epoch)
         outdated |= self._put_roles(news.roles)
@@ -108,7 +117,6 @@ class _Applying:
         self._put_versions(news.versions, epoch)
         self._remove(news.gone)
         add_history(self._transaction, self._databases[HISTORY], news.passed)
-        self._transaction.put(FACT_APPLIED, encode_point(news.passed[-1]), db=self._databases[FACTS])
 
     def _put_versions(self, rows: Sequence[VersionRow], epoch: int) -> None:
         put, records = self._transaction.put, self._databases[RECORDS]
@@ -170,9 +178,13 @@ def read_applied(opened: Opened, transaction: Transaction) -> Point:
 
 
 def read_history(opened: Opened, transaction: Transaction) -> list[Point]:
-    """The points of history in a file, oldest first. Raises Damaged."""
+    """The points of history in a file, oldest first; those that are damaged are left out."""
+    points = []
     with transaction.cursor(opened.databases[HISTORY]) as cursor:
-        return [_point(bytes(name), bytes(value)) for name, value in paced(cursor)]
+        for name, value in paced(cursor):
+            with suppress(Damaged):
+                points.append(_point(bytes(name), bytes(value)))
+    return points
 
 
 def add_history(transaction: Transaction, database: Database, points: Sequence[Point]) -> None:

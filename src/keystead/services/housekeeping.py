@@ -1,4 +1,4 @@
-"""What goes by itself: ephemeral keys, once their retention has passed."""
+"""What goes by itself: ephemeral keys, once their retention has passed, and nodes that are gone for good."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,11 +14,15 @@ from keystead.services.mutation import MARK_BYTES
 PURGED_AT_ONCE = 1_000
 """How many keys one transaction deletes at most: other writers need not wait for all."""
 
+NODE_RETENTION = timedelta(days=30)
+"""How long a node is listed after it was last seen; far beyond every stale limit."""
+
 
 async def purge(context: Context, ephemeral_retention: timedelta) -> int:
     """Delete ephemeral keys that ended longer than `ephemeral_retention` ago; says how many.
 
-    Each transaction is one epoch, which tells the replicas which digests are gone. Audit entries stay.
+    Each transaction is one epoch, which tells the replicas which digests are gone. Audit entries stay. Nodes
+    unseen for `NODE_RETENTION` go too, without an epoch.
     """
     ended_before, purged = context.clock() - ephemeral_retention, 0
     while gone := await _purge_some(context, ended_before):
@@ -28,6 +32,7 @@ async def purge(context: Context, ephemeral_retention: timedelta) -> int:
 
 async def _purge_some(context: Context, ended_before: datetime) -> int:
     async with context.store.write() as tables:
+        await tables.nodes.purge(NODE_RETENTION)
         gone = await tables.keys.purge_ephemeral(ended_before, limit=PURGED_AT_ONCE)
         if gone:
             await _record(context, tables, gone)

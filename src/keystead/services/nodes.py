@@ -21,7 +21,7 @@ class Listed:
 
 
 async def list_nodes(context: Context, actor: Actor) -> Sequence[Listed]:
-    """Every node that ever reported to the primary, by name; this one as it is now."""
+    """Every node that reports to the primary, by name, those unseen of late too; this one as it is now."""
     require(actor.principal, Power.READ_NODES)
     async with context.store.read() as tables:
         newest = await tables.changes.newest()

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import structlog
+
 from keystead.domain.audit import Subject, SubjectKind
+from keystead.domain.errors import Unavailable
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, UserId, is_id
 from keystead.domain.instants import at
 from keystead.domain.keys import Key, RevokedReason
@@ -17,6 +20,7 @@ from keystead.services.mutation import Mutation, mutation
 
 T = TypeVar("T", Organization, App, User)
 
+_LOG = structlog.get_logger()
 _SYSTEM = Actor(principal=System())
 
 
@@ -25,14 +29,24 @@ async def resubmit(context: Context, refusals: Sequence[Refusal]) -> None:
 
     What the primary refuses already stays as it is, without another audit entry: every node brings the same.
     What it does not know cannot be refused there. Who had done it, and why, went with the lost history: a key
-    is revoked as `unspecified`, and a pause is the provider's to end. Raises Unavailable.
+    is revoked as `unspecified`, and a pause is the provider's to end. One that cannot be taken, say of a key
+    that a newer program wrote, is logged and stands in no other's way. Raises Unavailable.
     """
     for refusal in refusals:
-        async with mutation(context, _SYSTEM) as work:
-            if refusal.kind is RefusalKind.SUSPENDED:
-                await _suspend(work, refusal.id)
-            else:
-                await _refuse_key(work, refusal)
+        try:
+            await _refuse(context, refusal)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - the others are to be brought all the same
+            _LOG.exception("the primary could not take a refusal", kind=refusal.kind, id=refusal.id)
+
+
+async def _refuse(context: Context, refusal: Refusal) -> None:
+    async with mutation(context, _SYSTEM) as work:
+        if refusal.kind is RefusalKind.SUSPENDED:
+            await _suspend(work, refusal.id)
+        else:
+            await _refuse_key(work, refusal)
 
 
 async def _refuse_key(work: Mutation, refusal: Refusal) -> None:

@@ -20,6 +20,7 @@ from keystead.api.metrics import Metrics
 from keystead.api.surface import Surface
 from keystead.domain.errors import Unavailable
 from keystead.domain.gcra import Rate
+from keystead.domain.instants import MILLISECOND
 from keystead.ports import Source
 from keystead.replica.applier import Applier
 from keystead.replica.files import Files
@@ -105,18 +106,23 @@ async def set_up(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Instance]:
-    """An instance on the settings' database, set up if it was empty. Raises what `set_up` does."""
+    """An instance on the settings' database, set up if it was empty, and fresh. Raises what `set_up` does.
+
+    When it is not fresh within `FIRST_LEVEL_WITHIN`, it is opened as it is.
+    """
     await set_up(settings)
-    async with joined(settings) as instance:
+    async with joined(settings, younger_than=settings.fresh_for) as instance:
         yield instance
 
 
 @asynccontextmanager
-async def joined(settings: Settings) -> AsyncIterator[Instance]:
+async def joined(settings: Settings, *, younger_than: timedelta | None = None) -> AsyncIterator[Instance]:
     """An instance on a database that is set up; its uses are flushed, its replica kept level until it closes.
 
-    Waits a little for the replica to be level first. Of several on one data directory one keeps it for all.
+    Waits a little until the replica was level less than `younger_than` ago, or not too long to judge keys: it
+    may be opened long after it was closed. Of several on one data directory one keeps it for all.
     """
+    bound_ms = (younger_than or settings.stale_limit) // MILLISECOND
     engine, stop = engine_of(settings), asyncio.Event()
     with replica_files(settings) as (files, stamp):
         try:
@@ -138,7 +144,7 @@ async def joined(settings: Settings) -> AsyncIterator[Instance]:
                 asyncio.create_task(_renew(index, stop)),
             ]
             try:
-                await index.await_level(FIRST_LEVEL_WITHIN)
+                await index.await_level(FIRST_LEVEL_WITHIN, bound_ms)
                 yield Instance(
                     settings=settings,
                     engine=engine,

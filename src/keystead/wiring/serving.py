@@ -1,9 +1,11 @@
 """What a server does from its start to its end."""
 
 import asyncio
+import resource
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -54,7 +56,15 @@ def work(
 
     The database must be set up. `on_listening` is called once requests are taken.
     """
+    _allow_many_descriptors()
     uvloop.run(_work(settings, listeners, on_listening, stop))
+
+
+def _allow_many_descriptors() -> None:
+    """Take as many as we may have: each connection is one, and systems give 1024 unless asked."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _set_up_later(settings: Settings) -> None:

@@ -30,18 +30,26 @@ def main(line_fd: str, public: str, internal: str) -> None:
     """Serve until told to stop, or until nobody is at the other end of the line."""
     line = socket.socket(fileno=int(line_fd))
     listeners = inherited(_descriptors(public), _descriptors(internal))
-    orphaned = threading.Event()
+    orphaned, listens = threading.Event(), threading.Event()
 
     def end() -> None:
         # The port is free at once, even while a request is being worked on.
         listeners.shut()
         orphaned.set()
+        if not listens.is_set():
+            # Nothing was answered yet, and to go on starting would be to listen again.
+            os._exit(1)
+
+    def tell() -> None:
+        listens.set()
+        with suppress(ConnectionError):
+            line.sendall(LISTENING)
 
     threading.Thread(target=_watch, args=(line, end), daemon=True).start()
     logs.configure_logging(json=not sys.stderr.isatty(), stream=sys.stderr)
     settings = load_settings(os.environ)
     try:
-        wiring.work(settings, listeners, on_listening=lambda: line.sendall(LISTENING), stop=orphaned.is_set)
+        wiring.work(settings, listeners, on_listening=tell, stop=orphaned.is_set)
     except KeysteadError as error:
         _LOG.error("worker cannot start", problem=str(error))
         sys.exit(1)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from selectors import EVENT_READ, DefaultSelector
 
@@ -101,7 +101,15 @@ class Supervisor:
 
     def _start_missing(self) -> None:
         while len(self._workers) < self._count and time.monotonic() >= self._start_at:
-            worker = self._start()
+            try:
+                worker = self._start()
+            except OSError as error:
+                if not self._told:
+                    raise
+                # The others go on: descriptors, memory or processes may be free again in a while.
+                self._put_off()
+                _LOG.error("worker cannot be started", problem=str(error))
+                return
             self._workers.append(worker)
             self._selector.register(worker.line, EVENT_READ, worker)
 
@@ -109,7 +117,8 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         public, internal = ([it.fileno() for it in listeners] for listeners in self._listeners)
         descriptors = (theirs.fileno(), *public, *internal)
-        with theirs:
+        with theirs, ExitStack() as unless_started:
+            unless_started.callback(ours.close)
             process = subprocess.Popen(  # noqa: S603 - our own program
                 # -P: what lies in the directory we stand in must not be imported.
                 [
@@ -122,6 +131,7 @@ class Supervisor:
                 # A terminal's Ctrl-C is for us alone; we pass it on.
                 process_group=0,
             )
+            unless_started.pop_all()
         return _Worker(process=process, line=ours, started_at=time.monotonic())
 
     def _heed(self, numbers: bytes) -> None:
@@ -163,10 +173,15 @@ class Supervisor:
     def _plan_another(self, worker: _Worker) -> None:
         if time.monotonic() - worker.started_at >= STEADY_S:
             self._delay_s = 0.0
+            self._start_at = time.monotonic()
         else:
-            self._delay_s = min(LONGEST_DELAY_S, 2 * self._delay_s or 0.1)
-        self._start_at = time.monotonic() + self._delay_s
+            self._put_off()
         _LOG.error("worker ended", pid=worker.process.pid, how=_how(worker.process.returncode))
+
+    def _put_off(self) -> None:
+        """Wait with the next start, longer each time."""
+        self._delay_s = min(LONGEST_DELAY_S, 2 * self._delay_s or 0.1)
+        self._start_at = time.monotonic() + self._delay_s
 
     def _kill(self) -> None:
         for worker in self._workers:

@@ -118,8 +118,7 @@ def call(body, *, query="", token=ROOT, client=("192.0.2.1", 1), **headers):
         query,
         client=client,
         **given,
-        content_length=str(len(sent)),
-        **headers,
+        **{"content_length": str(len(sent)), **headers},
     )
     return asked, sent
 
@@ -169,6 +168,13 @@ VERIFY = {
     "a lone surrogate": (call(b'{"token":"\\ud800"}'), 400, "bad-request"),
     "too deep": (call(b"[" * 100_000), 400, "bad-request"),
     "a megabyte and more": (call(b'{"token":"' + b"a" * (1 << 20) + b'"}'), 413, "too-large"),
+    "a length with many zeros": (
+        call(attempt(), content_length=str(len(json.dumps(attempt()))).zfill(5000)),
+        200,
+        None,
+    ),
+    "a length of nothing but zeros": (call(b"", content_length="0" * 5000), 422, "invalid-input"),
+    "a length of many digits": (call(attempt(), content_length="9" * 5000), 413, "too-large"),
     "a query": (call(attempt(), query="dry_run=1"), 422, "invalid-input"),
     "an empty query": (call(attempt(), query="&"), 200, None),
     "no key": (call(attempt(), token=None), 401, "missing"),

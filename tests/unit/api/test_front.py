@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 
 import httpx
@@ -101,6 +102,18 @@ async def test_a_body_that_is_late_is_408(apps, monkeypatch):
 
     await apps[Surface.ALL](_scope(), receive, send)
     assert (messages[0]["status"], json.loads(messages[1]["body"])["type"]) == (408, "request-timeout")
+    told = (await ask(apps[Surface.INTERNAL], "GET", "/metrics")).text
+    [seconds] = re.findall(r'keystead_request_seconds_sum\{status="408",surface="verify"\} (\S+)', told)
+    assert 0.01 <= float(seconds) < 1
+
+
+async def test_a_fault_before_the_body_is_read_is_answered(apps, monkeypatch):
+    def wants_body(_head):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(apps[Surface.ALL].hot, "wants_body", wants_body)
+    answer = await ask(apps[Surface.ALL], "POST", "/api/v1/verify", ROOT, json=attempt())
+    assert (answer.status_code, answer.json()["type"]) == (500, "internal-error")
 
 
 async def test_who_has_gone_is_not_answered(apps):

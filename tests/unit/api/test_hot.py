@@ -356,8 +356,28 @@ def test_what_went_wrong_with_us_is_500_and_logged_by_the_requests_id(door, memo
 
 
 def test_a_body_that_could_not_be_read_is_answered_too(hot):
-    answer = hot.failed(SlowBody())
+    answer = hot.failed(SlowBody(), 10**10)
     assert (answer.status, told_of(answer)) == (408, "request-timeout")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "true_status"), [("/auth", 500, None), ("/auth/nginx", 403, "500")]
+)
+def test_a_fault_of_ours_is_told_in_a_status_that_the_proxy_understands(path, status, true_status):
+    class Broken(Memory):
+        def find(self, _digest):
+            raise RuntimeError("on purpose")
+
+    answer = ask(hot_of(door_on(Broken())), auth(path=path, token=APP))
+    assert (answer.status, told_of(answer)) == (status, "internal-error")
+    assert dict(answer.headers).get("x-auth-status") == true_status
+
+
+def test_only_queries_that_operators_write_are_kept_in_memory(hot):
+    for length, kept in ((2048, 1), (2049, 1)):
+        query = "scopes=" + "a:b," * 1000
+        assert ask(hot, auth(query[:length], token=APP)).status in {403, 422}
+        assert hot._profiles["/auth"]._route.cache_info().misses == kept
 
 
 def test_requests_and_verdicts_are_counted(hot, door):

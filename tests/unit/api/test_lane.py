@@ -4,6 +4,7 @@ Both ways run on the same event loop as in production, behind Unix sockets, with
 """
 
 import asyncio
+import contextlib
 import inspect
 import random
 import socket
@@ -49,7 +50,7 @@ VERIFY = post(b'{"token":"a"}')
 
 
 class Hot:
-    """Answers with what it was asked; a query of `raise` fails, of `304` has that status."""
+    """Answers with what it was asked; a query of `raise` or `raise-early` fails, of `304` has that status."""
 
     def __init__(self):
         self.big = b""
@@ -58,6 +59,8 @@ class Hot:
         return path == "/auth" or (method, path) == ("POST", "/api/v1/verify")
 
     def wants_body(self, head):
+        if head.query == b"raise-early":
+            raise ValueError("on purpose")
         return None if head.path == "/auth" else MOST
 
     def answer(self, head, body):
@@ -82,7 +85,7 @@ class App:
         head = Head(scope["method"], path, scope["query_string"], scope["headers"], scope["client"])
         try:
             answer = await self.answer(head, receive)
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             answer = Answer(500, b"", b"failed")
         headers = [*answer.raw_headers, (b"content-length", b"%d" % len(answer.body))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -217,6 +220,7 @@ BY_UVICORN = {
     "an expectation": post(b"abc", b"Expect: 100-Continue"),
     "a failure": b"GET /auth?raise HTTP/1.1\r\n\r\n",
     "a failure with a body": post(b"abc", path=b"/api/v1/verify?raise"),
+    "a failure before the body": post(b"abc", path=b"/api/v1/verify?raise-early"),
 }
 
 
@@ -286,6 +290,96 @@ async def test_what_cannot_be_read_after_a_close_is_not_answered(ways):
     fast, _ = ways
     answer = await fast.sent(b"GET /auth HTTP/1.1\r\nConnection: close\r\n\r\nNONSENSE\r\n\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+ANSWERED_FROM_THE_HEAD = {
+    "an unknown coding": post(b"abc", b"Transfer-Encoding: xchunked", path=b"/auth"),
+    "a chunk": post(b"zz\r\n", b"Transfer-Encoding: chunked", path=b"/auth"),
+}
+
+
+@pytest.mark.parametrize("request_bytes", ANSWERED_FROM_THE_HEAD.values(), ids=ANSWERED_FROM_THE_HEAD)
+async def test_what_was_answered_from_its_head_is_not_answered_again(ways, request_bytes):
+    fast, _ = ways
+    for parts in ([request_bytes], [request_bytes[:-4], request_bytes[-4:]]):
+        answer = await fast.sent(*parts)
+        assert [it[:3] for it in answer.split(b"HTTP/1.1 ")[1:]] == [b"200"]
+
+
+async def test_a_refusal_does_not_take_the_place_of_an_answer_that_is_owed(ways):
+    fast, _ = ways
+    assert b"400" not in await fast.sent(SLOW + b"NONSENSE\r\n\r\n")
+
+
+# Heads too large
+
+MUCH = 64 * 1024 + lane.PIECE_BYTES
+BEGUN = b"GET /auth HTTP/1.1\r\n"
+CHUNKS = b"POST %b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+LATE = CHUNKS % b"/api/v1/verify"
+TOO_LARGE = {
+    "address": b"GET /" + b"a" * MUCH,
+    "a header's name": BEGUN + b"a" * MUCH,
+    "a header's value": BEGUN + b"a: " + b"b" * MUCH,
+    "complete": BEGUN + b"a: " + b"b" * MUCH + b"\r\n\r\n",
+    "complete, of another path": SLOW[:-2] + b"a: " + b"b" * MUCH + b"\r\n\r\n",
+    "headers": BEGUN + b"a:\r\n" * 102,
+    "headers, complete": BEGUN + b"a:\r\n" * 101 + b"\r\n",
+    "a million headers": BEGUN + b"a:\r\n" * 1_000_000,
+    "a trailer": LATE + b"a: " + b"b" * MUCH,
+    "trailers": LATE + b"a:\r\n" * 102,
+    "a trailer, of another path": CHUNKS % b"/slow" + b"a: " + b"b" * MUCH,
+}
+
+
+@pytest.mark.parametrize("request_bytes", TOO_LARGE.values(), ids=TOO_LARGE)
+async def test_a_head_that_is_too_large_is_431(ways, plug, request_bytes):
+    fast, _ = ways
+    assert await refused(plug, request_bytes) == [b"431"]
+    assert not fast.state.connections
+    assert fast.app.asked in ([], ["/slow"])
+
+
+async def refused(plug, *parts):
+    """The statuses of all that comes back; what the server does not read is left."""
+    loop, got = asyncio.get_running_loop(), b""
+    with contextlib.suppress(OSError):
+        for part in parts:
+            await loop.sock_sendall(plug, part)
+            await asyncio.sleep(0.002)
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            while more := await loop.sock_recv(plug, 65536):
+                got += more
+    assert got.endswith(b"connection: close\r\n\r\nRequest header fields too large.")
+    return [it[:3] for it in got.split(b"HTTP/1.1 ")[1:]]
+
+
+async def test_a_head_may_not_grow_in_parts_either(ways, plug):
+    fast, _ = ways
+    assert await refused(plug, FAST + BEGUN + b"a: ", *[b"b" * 1000] * 90) == [b"200", b"431"]
+    assert not fast.state.connections
+
+
+async def test_trailers_of_what_was_answered_are_bounded_too(ways):
+    fast, _ = ways
+    answer = await fast.sent(CHUNKS % b"/auth" + b"a:\r\n" * 102)
+    assert [it[:3] for it in answer.split(b"HTTP/1.1 ")[1:]] == [b"200"]
+
+
+WITHIN_BOUNDS = {
+    "100 headers": BEGUN + b"a:\r\n" * 100 + b"\r\n",
+    "a long header": BEGUN + b"a: " + b"b" * 48_000 + b"\r\n\r\n",
+    "many requests": FAST * 3000,
+    "many chunks": chunked(*[b"x"] * 300),
+    "a long body": post(b"x" * 200_000, path=b"/auth"),
+    "a long chunk": chunked(b"x" * 200_000, path=b"/auth"),
+}
+
+
+@pytest.mark.parametrize("request_bytes", WITHIN_BOUNDS.values(), ids=WITHIN_BOUNDS)
+async def test_what_is_within_bounds_is_answered(ways, request_bytes):
+    await same(ways, request_bytes + END)
 
 
 # Requests in pieces and in a row
@@ -465,6 +559,40 @@ async def test_a_connection_is_not_idle_while_a_request_is_on_its_way(tmp_path):
         assert not way.state.connections
 
 
+HEAD_BEGUN = {
+    "nothing": ([], 0, 0.3),
+    "blank lines": ([b"\r\n"], 0, 0.3),
+    "a byte": ([b"G"], 0, 0.1),
+    "a part of a head": ([FAST[:20]], 0, 0.1),
+    "a header": ([FAST[:-2]], 0, 0.1),
+    "a head byte by byte": ([bytes([it]) for it in FAST[:5]], 0, 0.1),
+    "a part after an answer": ([FAST + FAST[:20]], 1, 0.1),
+    "a part after a slow answer": ([SLOW + FAST[:20]], 1, 0.1),
+    "a part after an answer to a body": ([VERIFY[:-5], VERIFY[-5:] + FAST[:20]], 1, 0.1),
+    "a part after a while": ([FAST, b"", b"", FAST[:20]], 1, 0.13),
+}
+
+
+@pytest.mark.parametrize(("parts", "answers", "seconds"), HEAD_BEGUN.values(), ids=HEAD_BEGUN)
+async def test_a_head_that_is_never_complete_is_not_waited_for(
+    tmp_path, monkeypatch, parts, answers, seconds
+):
+    monkeypatch.setattr(lane, "HEAD_S", 0.1)
+    async with serving(tmp_path, fast=True, timeout_keep_alive=0.3) as way:
+        began = asyncio.get_running_loop().time()
+        answer = await way.sent(*parts, pause=0.01)
+        assert answer.count(b"HTTP/1.1 200 OK") == answers
+        assert seconds - 0.02 <= asyncio.get_running_loop().time() - began < seconds + 0.1
+        assert not way.state.connections
+
+
+async def test_an_answer_that_is_owed_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(lane, "HEAD_S", 0.001)
+    async with serving(tmp_path, fast=True, timeout_keep_alive=0.001) as way:
+        assert b" 200 OK" in await way.sent(SLOW + FAST[:20])
+        assert b" 200 OK" in await way.sent(SLOW)
+
+
 async def test_too_many_connections_are_refused_as_by_uvicorn(tmp_path):
     async with (
         serving(tmp_path, fast=True, limit_concurrency=1) as fast,
@@ -482,12 +610,12 @@ def test_uvicorn_has_the_parts_the_lane_leans_on():
         name: [*inspect.signature(getattr(HttpToolsProtocol, name)).parameters]
         for name in (
             "__init__",
+            "connection_made",
             "data_received",
             "connection_lost",
             "shutdown",
             "timeout_keep_alive_handler",
             "_unset_keepalive_if_required",
-            "send_400_response",
             "on_message_begin",
             "on_header",
             "on_headers_complete",
@@ -498,12 +626,12 @@ def test_uvicorn_has_the_parts_the_lane_leans_on():
     }
     assert names == {
         "__init__": ["self", "config", "server_state", "app_state", "_loop"],
+        "connection_made": ["self", "transport"],
         "data_received": ["self", "data"],
         "connection_lost": ["self", "exc"],
         "shutdown": ["self"],
         "timeout_keep_alive_handler": ["self"],
         "_unset_keepalive_if_required": ["self"],
-        "send_400_response": ["self", "msg"],
         "on_message_begin": ["self"],
         "on_header": ["self", "name", "value"],
         "on_headers_complete": ["self"],

@@ -210,6 +210,7 @@ class FakeSource:
         self.portion = 2
         self.snapshots = 0
         self.reported: list[int] = []
+        self.reported_points: list[Point] = []
         self.between: Callable[[], None] = lambda: None
         self.changes = asyncio.Event()
         self.read_rules = read_rules
@@ -235,6 +236,7 @@ class FakeSource:
     async def report(self, node: Node) -> None:
         self._require()
         self.reported.append(node.applied_epoch)
+        self.reported_points.append(Point(node.applied_epoch, node.mark))
 
     async def changed(self, within: timedelta) -> None:
         with suppress(TimeoutError):
@@ -273,7 +275,14 @@ class Replicated:
         self.applier._upkeep.take_over()
 
     async def look(self) -> None:
+        """Once, and once more when a build beside the present file has ended; raises what that did."""
         await self.applier._turn()
+        upkeep = self.applier._upkeep
+        if (beside := upkeep._beside) is not None:
+            await asyncio.wait([beside])
+            await self.applier._turn()
+            upkeep._begin_at = 0
+            beside.result()
 
     async def resubmit(self) -> None:
         await self.source.resubmit(await self.applier._upkeep.awaiting())

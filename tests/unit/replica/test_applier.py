@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
+from keystead.domain.errors import Unavailable
+from keystead.ports import ReadOnly
 from keystead.replica import applier as applier_module
 from keystead.replica.files import Files, Folder
 from keystead.replica.lock import Lock
@@ -101,6 +103,54 @@ async def test_a_primary_away_is_logged_once_and_tried_again(folder, source, pri
     assert events.count("level with the primary again") == 1
 
 
+async def test_a_primary_that_takes_no_report_for_being_read_only_is_one_to_be_level_with(
+    folder, source, primary, monkeypatch
+):
+    told, refused = source.report, []
+
+    async def refuse(node):
+        refused.append(node)
+        raise ReadOnly("database")
+
+    monkeypatch.setattr(source, "report", refuse)
+    async with running(folder, source) as process:
+        await eventually(lambda: len(refused) > 3)
+        assert process.stamp.age_ms() < 1_000
+        assert source.reported == []
+        # What it could not say it says before it is level again.
+        monkeypatch.setattr(source, "report", told)
+        primary.create(1)
+        source.changes.set()
+        await eventually(lambda: source.reported != [])
+        assert source.reported[0] == 3
+
+
+async def test_another_history_is_reported_at_once_though_its_epochs_number_is_the_same(
+    folder, source, primary
+):
+    async with running(folder, source) as process:
+        backup = primary.copy()
+        for number, history in enumerate((primary, backup)):
+            history.create(number)
+            source.primary = history
+            source.changes.set()
+            await eventually(lambda point=history.point: source.reported_points[-1:] == [point], within_s=0.9)
+        assert primary.point.epoch == backup.point.epoch == process.stamp.applied_epoch
+
+
+async def test_a_report_that_did_not_arrive_keeps_a_node_from_being_level(
+    folder, source, primary, monkeypatch
+):
+    async def lose(_node):
+        raise Unavailable("database")
+
+    monkeypatch.setattr(source, "report", lose)
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.applied_epoch == 2)
+        await asyncio.sleep(0.3)
+        assert process.stamp.age_ms() > 10_000
+
+
 async def test_an_error_of_ours_does_not_end_it(folder, source, primary, monkeypatch):
     calls = []
     told = source.news
@@ -163,3 +213,26 @@ async def test_refusals_are_brought_to_the_primary_by_themselves(folder, source,
         epoch = backup.point.epoch
         await asyncio.sleep(0.1)
         assert backup.point.epoch == epoch == process.stamp.applied_epoch
+
+
+async def test_a_lock_that_cannot_be_opened_is_logged_once_and_tried_more_seldom(
+    folder, source, primary, monkeypatch
+):
+    tries = []
+    take = Lock.take
+
+    def denied(_lock):
+        tries.append(1)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(applier_module, "ELECTION_S", 0.01)
+    monkeypatch.setattr(Lock, "take", denied)
+    with capture_logs() as logs:
+        async with running(folder, source) as process:
+            await asyncio.sleep(0.5)
+            assert 2 <= len(tries) <= 7
+            monkeypatch.setattr(Lock, "take", take)
+            await eventually(lambda: process.stamp.applied_epoch == 2)
+    events = [log["event"] for log in logs]
+    assert events.count("this process cannot apply changes") == 1
+    assert events.count("this process may apply changes again") == 1

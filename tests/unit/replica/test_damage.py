@@ -8,9 +8,11 @@ import lmdb
 import pytest
 
 from keystead.domain.errors import Unavailable
+from keystead.domain.tenants import Role
 from keystead.replica import upkeep
-from keystead.replica.format import Damaged
-from tests.unit.replica.primary import Replicated, digest
+from keystead.replica.format import Damaged, seal
+from keystead.replica.index import ReplicaIndex
+from tests.unit.replica.primary import Replicated, digest, organization_id, user_id
 
 KEYS = 200
 
@@ -138,7 +140,7 @@ async def test_a_damaged_file_is_read_three_times_at_most(replicated, source, he
         reads.append(1)
         raise Unavailable("replica")
 
-    monkeypatch.setattr(upkeep, "find_lost", dies)
+    monkeypatch.setattr(upkeep.Upkeep, "_keep_standing", dies)
     for _ in range(3):
         with pytest.raises(Unavailable):
             await replicated.look()
@@ -284,3 +286,124 @@ async def test_a_file_that_lmdb_gave_up_is_opened_anew(replicated, primary, held
     assert replicated.applier._upkeep._writer is not writer
     await replicated.look()
     assert replicated.index.find(held[1]).revoked
+
+
+def scramble_leaf_of(file, held):
+    """The heads of all pages that hold this digest."""
+    stored = bytearray(file.read_bytes())
+    for at in range(2 * 4_096, len(stored), 4_096):
+        if held in stored[at : at + 4_096]:
+            stored[at + 8 : at + 40] = b"\xa5" * 32
+    file.write_bytes(stored)
+
+
+async def test_a_page_that_lmdb_cannot_read_is_damage_and_is_mended(replicated, source, held, tmp_path):
+    replicated.close()
+    scramble_leaf_of(replicated.folder.file(1), held[7])
+    again = Replicated(tmp_path / "replica", source)
+    for _ in range(3):
+        with pytest.raises(Damaged):
+            again.index.find(held[7])
+    assert again.stamp.distrusted == 1
+    await again.look()
+    assert all(again.index.find(it) is not None for it in held)
+    again.close()
+
+
+@pytest.mark.parametrize("error", [lmdb.CorruptedError, lmdb.BadTxnError, lmdb.PageNotFoundError])
+async def test_a_view_that_met_an_error_is_not_used_again(replicated, held, monkeypatch, error):
+    replicated.index.find(held[0])
+    view = replicated.index._view
+
+    def corrupted(_digest):
+        raise error
+
+    replicated.index._get = corrupted
+    with pytest.raises(Damaged):
+        replicated.index.find(held[7])
+    assert replicated.stamp.distrusted == 1
+    assert replicated.index.find(held[8]) is not None
+    assert replicated.index._view is not view
+
+
+@pytest.mark.parametrize("value", [b"", b"short"])
+async def test_a_value_too_short_is_damage(replicated, held, value):
+    writer = replicated.applier._upkeep._opened
+    with writer.environment.begin(write=True) as transaction:
+        transaction.put(held[7], value, db=writer.databases[b"records"])
+    replicated.stamp.take()
+    with pytest.raises(Damaged):
+        replicated.index.find(held[7])
+    assert replicated.stamp.distrusted == 1
+
+
+async def test_what_cannot_be_read_when_a_view_begins_is_damage(replicated, held, monkeypatch):
+    def corrupted(_index, _generation):
+        raise lmdb.CorruptedError
+
+    monkeypatch.setattr(ReplicaIndex, "_forget_outdated", corrupted)
+    replicated.stamp.take()
+    with pytest.raises(Damaged):
+        replicated.index.find(held[7])
+    assert replicated.stamp.distrusted == 1
+    monkeypatch.undo()
+    assert replicated.index.find(held[7]) is not None
+
+
+async def test_a_role_of_the_future_refuses(replicated, primary):
+    primary.put_tenant(user_id())
+    primary.put_role(user_id(), Role.DEVELOPER)
+    held = primary.create(1, rules=("user", user_id(), "maps:read"))
+    await replicated.look()
+    opened = replicated.applier._upkeep._opened
+    with opened.environment.begin(write=True) as transaction:
+        name = f"{organization_id()}/{user_id()}".encode()
+        transaction.put(name, seal(b"emperor"), db=opened.databases[b"roles"])
+    assert replicated.index.find(held).policy.role is None
+    assert replicated.stamp.distrusted == 0
+
+
+@pytest.mark.parametrize("what", ["applied", "is_outdated"])
+@pytest.mark.parametrize("error", [lmdb.CorruptedError, lmdb.BadTxnError, Damaged])
+@pytest.mark.usefixtures("held")
+async def test_a_file_that_cannot_be_taken_over_is_made_anew(replicated, source, monkeypatch, what, error):
+    replicated.close()
+
+    def corrupted(_writer):
+        raise error
+
+    monkeypatch.setattr(upkeep.Writer, what, corrupted)
+    again = Replicated(replicated.folder.path, source)
+    assert again.applier._upkeep.must_rebuild()
+    monkeypatch.undo()
+    await again.look()
+    assert again.stamp.generation == 2
+    assert again.index.find(digest(0)) is not None
+    again.close()
+
+
+async def test_a_new_file_that_fails_leaves_the_old_one_open(replicated, source, held, monkeypatch):
+    told = upkeep.Writer.applied
+
+    def corrupted(_writer):
+        raise lmdb.CorruptedError
+
+    source.too_much = True
+    monkeypatch.setattr(upkeep.Writer, "applied", corrupted)
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    assert replicated.index.find(held[0]) is not None
+    monkeypatch.setattr(upkeep.Writer, "applied", told)
+    await replicated.look()
+    assert replicated.index.find(held[0]) is not None
+
+
+async def test_a_damaged_word_of_who_met_unknown_rules_has_it_made_anew(replicated, held):
+    opened = replicated.applier._upkeep._opened
+    with opened.environment.begin(write=True) as transaction:
+        transaction.put(b"unreadable", b"\0\0\0\0what", db=opened.databases[b"facts"])
+    replicated.applier._upkeep.take_over()
+    assert replicated.applier._upkeep.must_rebuild()
+    await replicated.look()
+    assert replicated.stamp.generation == 2
+    assert replicated.index.find(held[0]) is not None

@@ -4,6 +4,7 @@ import pytest
 
 from keystead.domain.errors import Unavailable
 from keystead.ports import RefusalKind
+from keystead.replica.format import EPOCH, HISTORY
 from tests.unit.replica.primary import Replicated, app_id, digest, key_id
 
 LATER_MS = 10_000
@@ -291,3 +292,45 @@ async def test_a_primary_that_changes_hands_during_a_build_is_built_anew(replica
     await replicated.look()
     assert refuses(replicated, held)
     assert replicated.standing == 0
+
+
+def spoil(replicated, chosen):
+    """One flipped byte in the mark of each chosen epoch."""
+    opened = replicated.applier._upkeep._opened
+    with opened.environment.begin(write=True) as transaction:
+        database = opened.databases[HISTORY]
+        for name, value in list(transaction.cursor(database)):
+            if chosen(EPOCH.unpack(name)[0]):
+                transaction.put(name, value[:-1] + bytes([value[-1] ^ 1]), db=database)
+
+
+@pytest.mark.parametrize("which", ["common", "newest", "all"])
+async def test_a_damaged_history_forgets_no_refusal(replicated, primary, source, which):
+    tokens = [primary.create(number) for number in range(10)]
+    await replicated.look()
+    first = primary.copy()
+    primary.change(3, revoked=True)
+    primary.rotate(5, LATER_MS)
+    await replicated.look()
+    overtake(source, first, 0)
+    await replicated.look()
+    assert replicated.standing == 2
+    second = first.copy()
+    first.change(4, revoked=True)
+    first.change(6, disabled=True)
+    await replicated.look()
+    common = second.point.epoch
+    chosen = {
+        "common": lambda it: it == common,
+        "newest": lambda it: it == common + 2,
+        "all": lambda it: True,
+    }
+    spoil(replicated, chosen[which])
+    overtake(source, second, 0)
+    await replicated.look()
+    assert replicated.index.find(tokens[3]).revoked
+    assert replicated.index.find(tokens[4]).revoked
+    assert replicated.index.find(tokens[5]).retires_at_ms == LATER_MS
+    # With nothing in common that can be read nobody can tell whether the pause was lifted since.
+    assert replicated.index.find(tokens[6]).disabled is (which == "newest")
+    assert (await replicated.compare()).is_clean

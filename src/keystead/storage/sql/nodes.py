@@ -10,8 +10,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from keystead.domain.instants import MILLISECOND
-from keystead.ports import Node
-from keystead.storage.sql.schema import Instant, nodes
+from keystead.ports import BEGINNING, Node
+from keystead.storage.sql.schema import Instant, changes, nodes
 from keystead.storage.sql.seam import Work
 
 _N = nodes.c
@@ -36,7 +36,7 @@ def _postgresql_now(_element: PrimaryNow, _compiler: SQLCompiler, **_options: ob
 
 
 def _decode(row: Sequence[Any]) -> tuple[Node, datetime]:
-    return Node(id=row[0], name=row[1], applied_epoch=row[2]), row[3]
+    return Node(id=row[0], name=row[1], applied_epoch=row[2], mark=bytes(row[3])), row[4]
 
 
 class SqlNodes:
@@ -46,24 +46,45 @@ class SqlNodes:
         self._work = work
 
     async def list(self, seen_within: timedelta | None = None) -> Sequence[tuple[Node, datetime]]:
-        """Reads every row: there are as many as machines ever reported."""
-        statement = sa.select(_N.id, _N.name, _N.applied_epoch, _N.seen_at).order_by(_N.name, _N.id)
+        """Reads every row: there are as many as machines reported since the last ones were purged."""
+        statement = sa.select(_N.id, _N.name, _N.applied_epoch, _N.mark, _N.seen_at)
         if seen_within is not None:
             statement = statement.where(_N.seen_at >= _earlier(seen_within))
-        return [_decode(row) for row in await self._work.rows(statement)]
+        return [_decode(row) for row in await self._work.rows(statement.order_by(_N.name, _N.id))]
 
     async def upsert(self, node: Node) -> None:
         """One statement by the primary key, which is right without the write lock, too."""
         # SQLite reads the same words, and its dialect of SQLAlchemy writes them.
+        epoch, mark = sa.literal(node.applied_epoch, sa.BigInteger), sa.literal(node.mark, sa.LargeBinary)
+        held = _held(epoch, mark)
         new = insert(nodes).values(
-            id=node.id, name=node.name, applied_epoch=node.applied_epoch, seen_at=PrimaryNow()
+            id=node.id,
+            name=node.name,
+            applied_epoch=sa.case((held, epoch), else_=BEGINNING.epoch),
+            mark=sa.case((held, mark), else_=BEGINNING.mark),
+            seen_at=PrimaryNow(),
         )
-        newer = sa.case(
-            (new.excluded.applied_epoch > _N.applied_epoch, new.excluded.applied_epoch),
-            else_=_N.applied_epoch,
+        put = new.excluded
+        stays = sa.and_(
+            put.applied_epoch > BEGINNING.epoch,
+            put.applied_epoch < _N.applied_epoch,
+            _held(_N.applied_epoch, _N.mark),
         )
-        changed = {"name": new.excluded.name, "applied_epoch": newer, "seen_at": new.excluded.seen_at}
+        changed = {
+            "name": put.name,
+            "applied_epoch": sa.case((stays, _N.applied_epoch), else_=put.applied_epoch),
+            "mark": sa.case((stays, _N.mark), else_=put.mark),
+            "seen_at": put.seen_at,
+        }
         await self._work.change(new.on_conflict_do_update(index_elements=[_N.id], set_=changed))
+
+    async def purge(self, unseen_for: timedelta) -> int:
+        return await self._work.change(sa.delete(nodes).where(_N.seen_at < _earlier(unseen_for)))
+
+
+def _held(epoch: sa.ColumnElement[int], mark: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
+    """Whether the point is in the primary's history; by the primary key of `changes`."""
+    return sa.exists().where(changes.c.epoch == epoch, changes.c.mark == mark).correlate_except(changes)
 
 
 def _earlier(span: timedelta) -> sa.ColumnElement[Any]:

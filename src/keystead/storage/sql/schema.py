@@ -307,6 +307,7 @@ nodes = sa.Table(
     sa.Column("id", Text, primary_key=True),
     _text("name"),
     sa.Column("applied_epoch", sa.BigInteger, nullable=False),
+    sa.Column("mark", sa.LargeBinary, nullable=False),
     # By the primary's clock: see `SqlNodes`.
     _instant("seen_at"),
 )

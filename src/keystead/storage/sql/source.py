@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.policy import Rules
-from keystead.ports import News, Node, Point
+from keystead.ports import News, Node, Point, ReadOnly
 from keystead.storage.sql.engine import (
+    BEGIN,
     READ,
     WRITE,
     file_at,
@@ -37,8 +38,16 @@ from keystead.storage.sql.tail_sqlite import SqliteTail
 SEEN_OFTEN_ENOUGH = timedelta(hours=1)
 """How old SQLite's word of a node may become: it has one node, which knows itself better."""
 
-# A node that was seen a moment less is no loss, and nobody waits for it to be durable.
-_LIGHTLY = sa.text("SELECT set_config('synchronous_commit', 'off', true)")
+# Not as long as a change would wait for who writes: verdicts wait for it.
+_BRIEFLY = {True: WRITE[True], False: {BEGIN: f"PRAGMA busy_timeout=100; {WRITE[False][BEGIN]}"}}
+
+# A node that was seen a moment less is no loss, and nobody waits for it to be durable. Tells whether a
+# primary takes no changes: a refused statement would cost the connection, and fill the server's log.
+_LIGHTLY = sa.text(
+    "SELECT CAST(current_setting('transaction_read_only') AS boolean) AND NOT pg_is_in_recovery(),"
+    " set_config('synchronous_commit', 'off', true)"
+)
+_DISK_FULL = "53100"
 
 
 class SqlSource:
@@ -85,13 +94,21 @@ class SqlSource:
 
     async def report(self, node: Node) -> None:
         """Not under the write lock; on SQLite seldom, where a write wakes everybody and locks others out."""
-        if not is_postgresql(self._engine) and await self._is_reported(node):
+        on_sqlite = not is_postgresql(self._engine)
+        if on_sqlite and await self._is_reported(node):
             return
-        async with self._transaction(self._engine, WRITE, commit=True) as connection:
-            work = Work(connection)
-            if work.is_postgresql:
-                await work.value(_LIGHTLY)
-            await SqlNodes(work).upsert(node)
+        try:
+            async with self._transaction(self._engine, _BRIEFLY, commit=True) as connection:
+                work = Work(connection)
+                refused = work.is_postgresql and await work.value(_LIGHTLY)
+                if not refused:
+                    await SqlNodes(work).upsert(node)
+        except Unavailable as exc:
+            if on_sqlite or getattr(exc.__cause__, "sqlstate", None) == _DISK_FULL:
+                raise ReadOnly(DEPENDENCY) from exc
+            raise
+        if refused:
+            raise ReadOnly(DEPENDENCY)
 
     async def changed(self, within: timedelta) -> None:
         """The first call, and each after a failure, returns at once: anything may have changed before it."""

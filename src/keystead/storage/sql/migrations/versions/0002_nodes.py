@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("id", TEXT, nullable=False),
         sa.Column("name", TEXT, nullable=False),
         sa.Column("applied_epoch", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
         sa.Column("seen_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_nodes")),
     )
