@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from keystead.domain.audit import Entry, Subject
 from keystead.domain.errors import Conflict, InvalidInput
 from keystead.domain.ids import IdKind, OrganizationId
-from keystead.domain.powers import Principal
 from keystead.domain.tokens import Token
 from keystead.ports import Node, Recorded, Tables
 from keystead.services.authenticate import Judged, judged_again
@@ -53,7 +52,7 @@ class Mutation:
 
     def __init__(self, context: Context, actor: Actor, judged: Judged, tables: Tables) -> None:
         self.tables = tables
-        self.principal: Principal = judged.principal
+        self.principal = judged.principal
         """Who acts, as judged in this transaction: not as it was when the request came in."""
         self.maker = judged.key
         """The key that acts, as it is in this transaction; None for who needs none."""

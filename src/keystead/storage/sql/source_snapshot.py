@@ -1,5 +1,6 @@
 """The whole primary at one point, as a stream."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -50,8 +51,15 @@ class SqlSnapshot:
         self, chosen: sa.Select[Any], decode: Callable[[Sequence[Any]], T]
     ) -> AsyncIterator[Sequence[T]]:
         result = await guarded(self._connection.stream(chosen))
-        while rows := await guarded(result.fetchmany(PORTION)):
-            yield [decode(row) for row in rows]
+        # One portion ahead: the database reads the next while whoever asked works on this one.
+        ahead = asyncio.create_task(guarded(result.fetchmany(PORTION)))
+        try:
+            while rows := await ahead:
+                ahead = asyncio.create_task(guarded(result.fetchmany(PORTION)))
+                yield [decode(row) for row in rows]
+        finally:
+            # Left in the middle: the connection is not given back while the driver still works on it.
+            await asyncio.gather(ahead, return_exceptions=True)
 
 
 async def begin_snapshot(connection: AsyncConnection) -> SqlSnapshot:
