@@ -25,6 +25,7 @@ SERVER_SETTINGS = {
     "max_wal_size": "8GB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "autovacuum": "off",
 }
 """What makes `seed_postgres` quick, for `serve_postgres`."""
 

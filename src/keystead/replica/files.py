@@ -155,10 +155,12 @@ def create(path: Path, generation: int) -> Opened:
     return _opened(path, generation, writable=True, create=True, sync=False)
 
 
-def open_whole(path: Path, generation: int, *, writable: bool = False) -> Opened:
+def open_whole(path: Path, generation: int, *, writable: bool = True) -> Opened:
     """Open an existing file.
 
-    Opened to be written it waits for whoever writes it: LMDB opens its databases in a transaction. Raises Damaged for one that is absent, truncated, never finished or no replica of our format, Unavailable
+    Opened to be written it waits for whoever writes it: LMDB opens its databases in a transaction then.
+
+    Raises Damaged for one that is absent, truncated, never finished or no replica of our format, Unavailable
     when something else stands in the way.
     """
     if not path.is_file():

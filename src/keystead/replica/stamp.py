@@ -135,6 +135,10 @@ class Stamp:
         self.words[_SALVAGES] += 1
         return self.words[_SALVAGES] <= _MAX_SALVAGES
 
+    def salvage_survived(self) -> None:
+        """The primary failed, not the file that was read: that time does not count."""
+        self.words[_SALVAGES] = max(self.words[_SALVAGES], 1) - 1
+
     def close(self) -> None:
         """Let go of the page."""
         self.words.release()

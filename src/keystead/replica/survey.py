@@ -101,7 +101,7 @@ def _surveyed(folder: Folder, stamp: Stamp, others: Sequence[OtherFile]) -> Surv
 def _held(folder: Folder, stamp: Stamp) -> Held | None:
     generation = stamp.generation
     try:
-        opened = open_whole(folder.file(generation), generation)
+        opened = open_whole(folder.file(generation), generation, writable=False)
     except Damaged:
         # It may be gone because a new one has just taken its place.
         return None if stamp.generation == generation else _held(folder, stamp)

@@ -75,12 +75,13 @@ class Upkeep:
         try:
             with reading():
                 writer = Writer(opened, self._source.read_rules)
-                self.at, self._rebuild_wanted = writer.applied(), writer.is_outdated()
+                applied, outdated = writer.applied(), writer.is_outdated()
         except BaseException:
             self._files.dismiss(opened)
             raise
         self._files.change_to(opened)
         self._opened, self._writer = opened, writer
+        self.at, self._rebuild_wanted = applied, outdated
         self._stamp.committed(generation, self.at.epoch)
         self._strays_at = boot_ms() + _STRAYS_AFTER_MS
         if writer.standing:
@@ -122,7 +123,11 @@ class Upkeep:
             while (news := await self._source.news(self.at)) is None:
                 await self._drop_beside()
                 before, damaged = self._salvageable()
-                await self._rebuild(before, damaged=damaged)
+                try:
+                    await self._rebuild(before, damaged=damaged)
+                except Unavailable as exc:
+                    self._excuse(exc)
+                    raise
                 began = boot_ms()
             if news.passed:
                 await self.apply(news)
@@ -219,10 +224,15 @@ class Upkeep:
         if error is None:
             self._failures = 0
             return
+        self._excuse(error)
         if self._failures == 0 or not isinstance(error, Unavailable):
             _LOG.warning("the replica could not be built anew", cause=repr(error), exc_info=error)
         self._begin_at = boot_ms() + min(_RETRY_FIRST_MS * 2**self._failures, _RETRY_LAST_MS)
         self._failures = min(self._failures + 1, 16)
+
+    def _excuse(self, error: BaseException) -> None:
+        if isinstance(error, Unavailable) and error.dependency == "database":
+            self._stamp.salvage_survived()
 
     def _place(self) -> Place:
         return Place(self._files.folder, self._stamp, self._builders_hand)

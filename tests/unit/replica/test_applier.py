@@ -235,4 +235,3 @@ async def test_a_lock_that_cannot_be_opened_is_logged_once_and_tried_more_seldom
             await eventually(lambda: process.stamp.applied_epoch == 2)
     events = [log["event"] for log in logs]
     assert events.count("this process cannot apply changes") == 1
-    assert events.count("this process may apply changes again") == 1

@@ -1,5 +1,8 @@
 """What changed in the primary is in the replica, whole."""
 
+import asyncio
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -9,8 +12,10 @@ from keystead.domain.instants import NEVER
 from keystead.domain.tenants import Role
 from keystead.domain.verdict import Attempt, Demands, Reason, decide
 from keystead.replica import writer
-from keystead.replica.stamp import LONG_AGO_MS, boot_ms
-from tests.unit.replica.primary import app_id, digest, key_id, organization_id, read_rules, user_id
+from keystead.replica.files import Files
+from keystead.replica.index import ReplicaIndex
+from keystead.replica.stamp import LONG_AGO_MS, Stamp, boot_ms
+from tests.unit.replica.primary import app_id, applier, digest, key_id, organization_id, read_rules, user_id
 
 ATTEMPT = Attempt(now_ms=1_000)
 ANY = Demands(environment=None, owner=None)
@@ -211,3 +216,41 @@ async def test_the_epoch_is_reported_when_it_moves(replicated, source, primary):
     primary.create(1)
     await replicated.look()
     assert source.reported == [2, 3]
+
+
+OPENING = """
+import sys
+from pathlib import Path
+from keystead.replica.files import Files, Folder
+Files(Folder(Path(sys.argv[1]))).open(1)
+"""
+
+
+async def test_a_reader_opens_a_file_that_is_being_written(replicated, primary):
+    primary.create(1)
+    await replicated.look()
+    opened = replicated.applier._upkeep._opened
+    with opened.environment.begin(write=True) as transaction:
+        transaction.put(b"name", b"value", db=opened.databases[b"facts"])
+        command = [sys.executable, "-c", OPENING, str(replicated.folder.path)]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=20)
+
+
+async def test_whoever_has_read_may_begin_to_write(replicated, primary, source):
+    held = primary.create(1)
+    await replicated.look()
+    replicated.close()
+    files, stamp = Files(replicated.folder), Stamp(replicated.folder.stamp)
+    index, made = ReplicaIndex(files, stamp), applier(files, stamp, source)
+    assert index.find(held) is not None
+    made._upkeep.take_over()
+    assert index.find(held) is not None
+    primary.change(1, revoked=True)
+    await made._turn()
+    assert index.find(held).revoked
+    await made._upkeep.step_down()
+    made._upkeep.close()
+    assert index.find(held).revoked
+    index.close()
+    files.close()
+    stamp.close()

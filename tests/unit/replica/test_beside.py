@@ -3,9 +3,11 @@
 import asyncio
 from contextlib import suppress
 
+import lmdb
 import pytest
 
 from keystead.domain.errors import Unavailable
+from keystead.replica import upkeep
 from keystead.replica.format import DATABASES, FACTS, HISTORY, PAUSED
 from keystead.replica.stamp import boot_ms
 from tests.unit.replica.primary import Replicated, app_id, digest
@@ -231,3 +233,21 @@ async def test_one_that_fails_leaves_the_present_file_level_and_is_tried_again(
     await replicated.look()
     assert replicated.stamp.generation == 2
     assert replicated.index.find(digest(1)).revoked
+
+
+async def test_one_that_cannot_be_taken_up_leaves_the_point_of_the_present_file(
+    replicated, primary, slowly, held, monkeypatch
+):
+    at = replicated.applier._upkeep.at
+    primary.change(1, revoked=True)
+
+    def corrupted(_writer):
+        raise lmdb.CorruptedError
+
+    monkeypatch.setattr(upkeep.Writer, "is_outdated", corrupted)
+    slowly.go_on.set()
+    with pytest.raises(Unavailable):
+        await ended(replicated)
+    assert replicated.applier._upkeep.at == at
+    await replicated.applier._turn()
+    assert replicated.index.find(held[1]).revoked

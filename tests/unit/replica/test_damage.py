@@ -149,6 +149,29 @@ async def test_a_damaged_file_is_read_three_times_at_most(replicated, source, he
     assert replicated.stamp.generation == 2
 
 
+async def test_a_primary_that_fails_costs_no_refusal_of_a_damaged_file(replicated, primary, source, held):
+    backup = primary.copy()
+    primary.change(1, revoked=True)
+    await replicated.look()
+    source.primary = backup
+    await replicated.look()
+    assert replicated.standing == 1
+
+    def cut():
+        raise Unavailable("database")
+
+    source.between = cut
+    replicated.stamp.distrust(replicated.stamp.generation)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await replicated.look()
+    source.between = lambda: None
+    await replicated.look()
+    assert replicated.stamp.generation == 3
+    assert replicated.standing == 1
+    assert replicated.index.find(held[1]).revoked
+
+
 async def test_only_files_of_our_format_are_touched(replicated, primary, source, held, tmp_path):
     folder = replicated.folder.path
     others = {name: os.urandom(64) for name in ("v0-1.mdb", "v2-9.mdb", "v2.stamp", "v2.lock", "notes")}

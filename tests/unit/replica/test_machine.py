@@ -34,6 +34,7 @@ class Node(RuleBasedStateMachine):
         self.path = Path(tempfile.mkdtemp()) / "replica"
         self.source = FakeSource(Primary())
         self.node = self.open()
+        self.purged: set[int] = set()
         self.final: dict[bytes, int] = {}
         """What a token's end was, once it was applied: the instant, -1 for a revoked key."""
 
@@ -58,7 +59,8 @@ class Node(RuleBasedStateMachine):
 
     @rule(number=NUMBERS, scope=st.sampled_from(["a:b", "c:d"]), disabled=st.booleans())
     def create(self, number, scope, disabled):
-        if not self.primary.of(number):
+        # A token that was purged never comes again.
+        if number not in self.purged and not self.primary.of(number):
             self.primary.create(number, rules=("app", app_id(), scope), disabled=disabled)
 
     @rule(number=NUMBERS, disabled=st.booleans())
@@ -80,6 +82,7 @@ class Node(RuleBasedStateMachine):
     def purge(self, number):
         if self.primary.of(number):
             self.primary.purge(number)
+            self.purged.add(number)
 
     @rule(tenant=st.sampled_from([app_id(), organization_id()]), suspended=st.booleans())
     def suspend(self, tenant, suspended):
