@@ -20,8 +20,8 @@ ASKED = 100_000
 """How many tokens the load goes round, at most."""
 
 CONNECTIONS = 64
-ROUNDS = 5
-SECONDS = 8
+ROUNDS = 10
+SECONDS = 4
 SHARE = 0.7
 """Of its peak: the pace at which times are told."""
 

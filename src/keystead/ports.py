@@ -389,6 +389,8 @@ class VersionRow(NamedTuple):
     """A version as verdicts need it, with its key's state: what `Known` is made from.
 
     `rules` are the key's rules as they are stored: equal ones are equal, and `Source.read_rules` reads them.
+    `ended` says that the version had retired when it was read: then it has for good, also when the wall clock
+    is set back later.
     """
 
     digest: bytes
@@ -400,6 +402,7 @@ class VersionRow(NamedTuple):
     retires_at_ms: int
     about: bytes
     rules: tuple[object, ...]
+    ended: bool = False
 
 
 class RoleRow(NamedTuple):

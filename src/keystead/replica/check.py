@@ -12,6 +12,7 @@ from keystead.domain.policy import Tenant
 from keystead.ports import Point, RoleRow, Source, VersionRow
 from keystead.replica.files import Files, Opened, Transaction
 from keystead.replica.format import (
+    ENDED,
     HEAD,
     NUMBER,
     POLICIES,
@@ -37,7 +38,6 @@ MAX_TOLD = 20
 
 _VERSION, _TENANT, _ROLE = "version", "tenant", "role"
 _MAX_ALIKE = 16_384
-_NUMBER_AT = 3
 
 
 class Fault(StrEnum):
@@ -197,8 +197,11 @@ class _Comparing:
             self._more = self._records.next()
 
     def _is_version(self, held: bytes, told: VersionRow) -> bool:
-        row = self._refusals.over(told)
-        number = HEAD.unpack_from(held)[_NUMBER_AT] if len(held) >= HEAD.size else UNREADABLE
+        number, flags = UNREADABLE, 0
+        if len(held) >= HEAD.size:
+            _, _, flags, number = HEAD.unpack_from(held)
+        # The one may have retired since the other was read.
+        row = self._refusals.over(told)._replace(ended=flags & ENDED != 0)
         return held == encode_record(row, number, pack_ids(row.key_id, row.version_id)) and self._is_policy(
             number, row.rules
         )

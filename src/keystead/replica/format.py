@@ -9,7 +9,7 @@ without `FACT_APPLIED` was never finished.
 
 | database | key | value behind the checksum |
 | --- | --- | --- |
-| records | digest | ids (33 bytes), flags, policy number, two instants if flagged, name and metadata |
+| records | digest | ids (33 bytes), flags, policy number, two instants if flagged, name, metadata |
 | policies | number, 4 bytes | `Rules` as MessagePack; a number is never used for other rules |
 | numbers | 16 bytes of SHA-256 of rules as the primary stores them | their number, 4 bytes |
 | tenants | id | `Tenant` as JSON: the integers in metadata have no bound |
@@ -61,7 +61,7 @@ FACT_UNREADABLE = b"unreadable"
 UNREADABLE = 0
 """The policy number of rules that this version does not know: such a key is refused."""
 
-REVOKED, DISABLED, TIMED = 1, 2, 4
+REVOKED, DISABLED, TIMED, ENDED = 1, 2, 4, 8
 
 NUMBER = struct.Struct(">I")
 EPOCH = struct.Struct(">Q")
@@ -108,7 +108,7 @@ def encode_record(row: VersionRow, policy_number: int, ids: bytes) -> bytes:
     flags = (REVOKED if row.revoked else 0) | (DISABLED if row.disabled else 0)
     times = b""
     if row.expires_at_ms != NEVER or row.retires_at_ms != NEVER:
-        flags |= TIMED
+        flags |= TIMED | (ENDED if row.ended else 0)
         times = TIMES.pack(row.expires_at_ms, row.retires_at_ms)
     return seal(_BODY.pack(ids, flags, policy_number) + times + row.about)
 
@@ -138,6 +138,7 @@ def decode_record(digest: bytes, value: bytes | None) -> tuple[VersionRow, int]:
         retires_at_ms=retires_at_ms,
         about=about,
         rules=(),
+        ended=flags & ENDED != 0,
     )
     return row, number
 

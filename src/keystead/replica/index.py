@@ -20,6 +20,7 @@ from keystead.replica.files import Files
 from keystead.replica.format import (
     ABOUT,
     DISABLED,
+    ENDED,
     FACT_TENANTS,
     FACTS,
     HEAD,
@@ -94,6 +95,8 @@ class ReplicaIndex:
             if not flags:
                 return Known(ids, False, False, NEVER, NEVER, policy, value[ABOUT:])
             expires_at_ms, retires_at_ms, about = decode_times(flags, value)
+            if flags & ENDED:
+                retires_at_ms = 0
         except (lmdb.Error, struct.error):
             self._distrust()
         return Known(

@@ -254,3 +254,18 @@ async def test_whoever_has_read_may_begin_to_write(replicated, primary, source):
     index.close()
     files.close()
     stamp.close()
+
+
+async def test_what_had_retired_when_it_was_read_stays_so_whatever_the_clock_says(replicated, primary):
+    await replicated.look()
+    held = primary.create(1)
+    primary.rotate(1, retires_at_ms=2**50)
+    await replicated.look()
+    assert judged(replicated, held) is None
+    primary.versions[held] = primary.versions[held]._replace(ended=True)
+    primary.change(1, disabled=False)
+    await replicated.look()
+    assert judged(replicated, held) is Reason.RETIRED
+    # Read again before it had: no difference between the two.
+    primary.versions[held] = primary.versions[held]._replace(ended=False)
+    assert (await replicated.compare()).is_clean

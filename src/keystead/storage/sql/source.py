@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.policy import Rules
-from keystead.ports import News, Node, Point, ReadOnly
+from keystead.ports import Clock, News, Node, Point, ReadOnly
 from keystead.storage.sql.engine import (
     BEGIN,
     READ,
@@ -50,6 +50,11 @@ _LIGHTLY = sa.text(
 _DISK_FULL = "53100"
 
 
+def _no_clock() -> int:
+    """Long ago: nothing has ended by then."""
+    return 0
+
+
 class SqlSource:
     """Implements `ports.Source` for a `postgresql://` URL or the path of a SQLite file.
 
@@ -57,9 +62,13 @@ class SqlSource:
     `SILENCE` (`changed`: see there), and a snapshot within `PORTION_WITHIN`.
     """
 
-    def __init__(self, primary: str | Path) -> None:
-        """Connects when first used. Raises Misconfigured as `make_engine` does."""
+    def __init__(self, primary: str | Path, clock_ms: Clock = _no_clock) -> None:
+        """Connects when first used; versions that retired before `clock_ms` are read as ended.
+
+        Raises Misconfigured as `make_engine` does.
+        """
         self._primary = primary
+        self._clock_ms = clock_ms
         self._engine = make_impatient_engine(primary)
         self._tail = (
             SqliteTail(primary)
@@ -69,7 +78,7 @@ class SqlSource:
 
     async def news(self, after: Point) -> News | None:
         async with self._transaction(self._engine, READ) as connection:
-            return await read_news(Work(connection), after)
+            return await read_news(Work(connection), after, self._clock_ms())
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqlSnapshot]:
@@ -78,7 +87,7 @@ class SqlSource:
         try:
             async with self._transaction(engine, READ) as connection:
                 with cut_after(connection, SILENCE):
-                    snapshot = await begin_snapshot(connection)
+                    snapshot = await begin_snapshot(connection, self._clock_ms())
                 yield snapshot
         finally:
             await engine.dispose()

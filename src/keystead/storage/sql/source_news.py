@@ -70,7 +70,7 @@ async def newest_common(work: Work, points: Sequence[Point]) -> Point:
     return points[low - 1] if low else BEGINNING
 
 
-async def read_news(work: Work, after: Point) -> News | None:
+async def read_news(work: Work, after: Point, now_ms: int) -> News | None:
     """See `ports.Source.news`; `work` is one consistent view.
 
     None too when a change is of a kind that this version does not know: what else changed with it cannot be
@@ -93,7 +93,7 @@ async def read_news(work: Work, after: Point) -> News | None:
         return None
     return News(
         passed=passed,
-        versions=await _versions(work, touched.get(SubjectKind.KEY, ())),
+        versions=await _versions(work, touched.get(SubjectKind.KEY, ()), now_ms),
         tenants=await _tenants(work, touched),
         roles=await _roles(work, touched.get(SubjectKind.MEMBER, ())),
         gone=[bytes.fromhex(it) for it in touched.get(SubjectKind.DIGEST, ())],
@@ -122,12 +122,13 @@ def _by_kind(rows: Iterable[Sequence[Any]]) -> dict[str, list[str]]:
     return {kind: list(ids) for kind, ids in touched.items()}
 
 
-async def _versions(work: Work, key_ids: Sequence[str]) -> Sequence[VersionRow]:
+async def _versions(work: Work, key_ids: Sequence[str], now_ms: int) -> Sequence[VersionRow]:
     held: list[VersionRow] = []
     # Equal rules are kept once: they would be most of the memory.
     shared: dict[tuple[object, ...], tuple[object, ...]] = {}
     for some in portions(key_ids, _PORTION):
-        rows = map(version_row, await work.rows(VERSIONS.where(keys.c.id.in_(some))))
+        found = await work.rows(VERSIONS.where(keys.c.id.in_(some)))
+        rows = (version_row(row, now_ms) for row in found)
         held.extend(row._replace(rules=shared.setdefault(row.rules, row.rules)) for row in rows)
     return held
 

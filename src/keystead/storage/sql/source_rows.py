@@ -56,8 +56,8 @@ VERSIONS = sa.select(
 ).select_from(versions.join(keys, _K.id == _V.key_id))
 
 
-def version_row(row: Sequence[Any]) -> VersionRow:
-    """A row of `VERSIONS`. Written out, since ten million of them are read one after the other."""
+def version_row(row: Sequence[Any], now_ms: int) -> VersionRow:
+    """A row of `VERSIONS`, read at an instant; written out, since ten million of them are read in a row."""
     (
         digest,
         key_id,
@@ -100,6 +100,7 @@ def version_row(row: Sequence[Any]) -> VersionRow:
             networks,
             scopes,
         ),
+        retires_at_ms <= now_ms,
     )
 
 

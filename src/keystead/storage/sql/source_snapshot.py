@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -31,8 +32,9 @@ _ESTIMATE = sa.text("SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = 
 class SqlSnapshot:
     """See `ports.Snapshot`; lives as long as the transaction of its connection."""
 
-    def __init__(self, connection: AsyncConnection, point: Point, expected: int) -> None:
+    def __init__(self, connection: AsyncConnection, point: Point, expected: int, now_ms: int) -> None:
         self._connection = connection
+        self._now_ms = now_ms
         self.point = point
         self.expected = expected
 
@@ -45,7 +47,7 @@ class SqlSnapshot:
         return self._portions(ROLES, role_row)
 
     def versions(self) -> AsyncIterator[Sequence[VersionRow]]:
-        return self._portions(_IN_ORDER, version_row)
+        return self._portions(_IN_ORDER, partial(version_row, now_ms=self._now_ms))
 
     async def _portions(
         self, chosen: sa.Select[Any], decode: Callable[[Sequence[Any]], T]
@@ -62,7 +64,7 @@ class SqlSnapshot:
             await asyncio.gather(ahead, return_exceptions=True)
 
 
-async def begin_snapshot(connection: AsyncConnection) -> SqlSnapshot:
+async def begin_snapshot(connection: AsyncConnection, now_ms: int) -> SqlSnapshot:
     """The snapshot that the connection's transaction, just begun, sees. Raises Unavailable of a standby."""
     work = Work(connection)
     await require_primary(work)
@@ -70,7 +72,7 @@ async def begin_snapshot(connection: AsyncConnection) -> SqlSnapshot:
     expected = await _expected(work)
     if work.is_postgresql:
         await work.value(_PLAN)
-    return SqlSnapshot(connection, point, expected)
+    return SqlSnapshot(connection, point, expected, now_ms)
 
 
 async def _expected(work: Work) -> int:
