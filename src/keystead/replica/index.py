@@ -35,6 +35,7 @@ from keystead.replica.format import (
     decode_rules,
     decode_tenant,
     decode_times,
+    encode_tenant,
     unseal,
 )
 from keystead.replica.stamp import CHANGES, LONG_AGO_MS, Stamp
@@ -169,10 +170,11 @@ class ReplicaIndex:
             policy = self._compiled(decode_rules(stored))
         except (Damaged, lmdb.Error):
             self._distrust()
-        self._policies_bytes += _POLICY_BYTES + _POLICY_FACTOR * len(stored or b"")
-        if self._policies_bytes > MAX_POLICY_BYTES:
+        size_bytes = _POLICY_BYTES + _POLICY_FACTOR * (len(stored or b"") + _stored_bytes(policy))
+        if self._policies_bytes + size_bytes > MAX_POLICY_BYTES:
             self._policies, self._policies_bytes = {}, 0
         self._policies[number] = policy
+        self._policies_bytes += size_bytes
         return policy
 
     def _compiled(self, rules: Rules) -> Policy:
@@ -206,6 +208,12 @@ class ReplicaIndex:
 
 
 _BESIDE = (POLICIES, TENANTS, ROLES, FACTS)
+
+
+def _stored_bytes(policy: Policy) -> int:
+    """About what its tenants are stored in: their metadata may be the most of it."""
+    above = (policy.organization, policy.app, policy.user)
+    return sum(len(encode_tenant(tenant)) for tenant in above if tenant is not None)
 
 
 async def _until(holds: Callable[[], bool], within: timedelta) -> bool:
