@@ -81,7 +81,7 @@ def _measured(folder: Path, server: Postgres) -> Told:
                 what="start with a warm replica",
                 at_least="≤ 2 s",
                 measured=judged_at_most(f"{start:.2f} s", start, 2),
-                note=f"from exec to the first accepted answer, the median of {_listed(starts)} s",
+                note=f"from exec to the first accepted answer, the median of {STARTS}: {_listed(starts)} s",
             ),
             Line(
                 what="rebuild 10 M keys from PostgreSQL",
