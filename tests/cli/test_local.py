@@ -1,11 +1,13 @@
 """Whole stories on a real data directory, without a server and with one."""
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -270,3 +272,26 @@ def test_server_that_would_show_tokens_to_the_network_does_not_start(run, data):
     result = run("serve", "--host", "0.0.0.0")
     assert result.code == 78
     assert "KEYSTEAD_PUBLIC_URL" in result.err
+
+
+def test_a_command_that_waits_for_a_token_keeps_the_replica_level_meanwhile(run, data):
+    org = run("org", "create", "--name", "Acme", "-q").out.strip()
+    (app,) = run("app", "list", "--org", org, "-q").out.split()
+    command = [str(Path(sys.executable).with_name("keystead")), "key", "verify"]
+    # Started first, it is the process that applies what the other one changes.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
+        lock = data / "replica" / "v1.lock"
+        while not is_held(lock):
+            time.sleep(0.01)
+        made = run("key", "create", "--app", app, "--name", "First", "-q")
+        out, _ = waiting.communicate(made.out)
+    assert (waiting.returncode, out.split()[:2]) == (0, ["verdict", "accepted"])
+
+
+def is_held(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -64,7 +64,7 @@ async def verify(
     networks without --ip, one with allowed origins without --origin.
     """
     body = given(
-        token=read_token(source, token_file),
+        token=await read_token(source, token_file),
         method=method,
         path=path,
         origin=origin,
@@ -85,5 +85,5 @@ async def verify(
 
 async def lookup(call: Call, source: o.TokenSource = None, *, token_file: o.TokenFile = None) -> None:
     """Show the key that a token, read from standard input, belongs to, whatever its state."""
-    body = {"token": read_token(source, token_file)}
+    body = {"token": await read_token(source, token_file)}
     call.show(KEY, await call.ask("POST", "keys/lookup", body))

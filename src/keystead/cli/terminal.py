@@ -1,5 +1,6 @@
 """What is asked of people, and secrets read in: never from an argument."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -27,10 +28,12 @@ def confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def read_token(source: str | None, file: Path | None) -> str:
+async def read_token(source: str | None, file: Path | None) -> str:
     """The token to ask about: from `file`, else from standard input, asked for without echo on a terminal.
 
-    `source` is the argument where a token would be written by mistake: only `-` may stand there.
+    `source` is the argument where a token would be written by mistake: only `-` may stand there. What comes
+    through a pipe is waited for beside the event loop, which may be keeping the replica level meanwhile: for
+    the very command that the token comes from, say.
     """
     if source not in {None, "-"}:
         raise Failure(ExitCode.INVALID, _NOT_AN_ARGUMENT)
@@ -38,7 +41,7 @@ def read_token(source: str | None, file: Path | None) -> str:
         return _from_file(file)
     if sys.stdin.isatty():
         return str(typer.prompt("Token", hide_input=True, err=True)).strip()
-    return _text(sys.stdin)
+    return await asyncio.to_thread(_text, sys.stdin)
 
 
 def _from_file(path: Path) -> str:
