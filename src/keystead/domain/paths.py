@@ -41,12 +41,6 @@ def canonical_path(raw: str) -> str | None:
     return plain.group() if plain else _judged(raw.partition("?")[0])
 
 
-def is_method_override(header_name: str) -> bool:
-    """Whether a header of this name may make a server act on a method or path other than the request's."""
-    # Servers in CGI's line of descent read both spellings as one variable.
-    return header_name.lower().replace("_", "-") in METHOD_OVERRIDES
-
-
 def _judged(path: str) -> str | None:
     if not _WELL_FORMED.fullmatch(path) or not _is_utf8(path):
         return None

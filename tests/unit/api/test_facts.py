@@ -85,3 +85,26 @@ def test_the_caller_is_the_peer_or_whom_a_trusted_proxy_names(host, forwarded, e
 def test_a_unix_socket_is_no_trusted_proxy_by_itself():
     assert not peer(None, TRUSTED).trusted
     assert peer("127.0.0.1", TRUSTED).trusted
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-HTTP-Method-Override",
+        "x-http-method",
+        "X-METHOD-OVERRIDE",
+        "X-Original-URL",
+        "x-rewrite-url",
+        "X_HTTP_Method_Override",
+        "X-Original_URL",
+    ],
+)
+def test_a_method_override_header_is_known_in_every_spelling(name):
+    assert has_override(heard([(name.lower().encode(), b"x")]))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Method", "X-HTTP-Method-Override2", "X-Original-URI", "X-Original-Method"]
+)
+def test_other_headers_override_nothing(name):
+    assert not has_override(heard([(name.lower().encode(), b"x")]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keystead.domain.paths import _judged, canonical_path, is_method_override
+from keystead.domain.paths import _judged, canonical_path
 
 ADMIN_SPELLINGS = [
     "/jobs/../admin",
@@ -172,29 +172,6 @@ def test_a_raw_byte_outside_visible_ascii_is_ambiguous(byte):
 )
 def test_a_clear_path_has_one_canonical_form(raw, canonical):
     assert canonical_path(raw) == canonical
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "X-HTTP-Method-Override",
-        "x-http-method",
-        "X-METHOD-OVERRIDE",
-        "X-Original-URL",
-        "x-rewrite-url",
-        "X_HTTP_Method_Override",
-        "X-Original_URL",
-    ],
-)
-def test_a_method_override_header_is_known_in_every_spelling(name):
-    assert is_method_override(name)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "Method", "X-HTTP-Method-Override2", "X-Original-URI", "X-Original-Method"]
-)
-def test_other_headers_override_nothing(name):
-    assert not is_method_override(name)
 
 
 PIECES = st.sampled_from(
