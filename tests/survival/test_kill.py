@@ -163,13 +163,15 @@ class Kill:
 
 def kill(node: Node, what: str, chance: random.Random) -> Kill:
     """Kill a process of `node` or all of them; returns once all is as before."""
-    began = time.monotonic()
-    before = set(node.workers())
+    began, victim = time.monotonic(), 0
     match what:
         case "worker":
-            os.kill(chance.choice(sorted(before)), signal.SIGKILL)
+            victim = chance.choice(sorted(node.workers()))
+            os.kill(victim, signal.SIGKILL)
         case "applier":
-            os.kill(node.applier(), signal.SIGKILL)
+            # Perhaps a worker whose supervisor was killed just before, and which is about to end.
+            victim = node.applier()
+            os.kill(victim, signal.SIGKILL)
         case "supervisor":
             node.kill_supervisor()
             node.start()
@@ -177,7 +179,7 @@ def kill(node: Node, what: str, chance: random.Random) -> Kill:
             node.kill()
             node.start()
     ended = time.monotonic() + ERRORS_FOR_S
-    soon(lambda: set(node.workers()) - before and len(node.workers()) == WORKERS)
+    soon(lambda: len(set(node.workers()) - {victim}) == WORKERS)
     soon(lambda: node.applier() in node.processes())
     return Kill(what=what, port=node.port, began=began, ended=ended)
 

@@ -1,16 +1,17 @@
 """Counting accepted attempts in memory, and writing the counts down each second."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 
 import structlog
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import unpack_key_id, unpack_version_id
 from keystead.domain.verdict import Known
-from keystead.ports import Used, UseStore
+from keystead.ports.store import Used, UseStore
 
 _LOG = structlog.get_logger()
 
@@ -20,8 +21,8 @@ PORTION = 1_000
 
 FLUSH_INTERVAL = timedelta(seconds=1)
 
-_Tallies = dict[bytes, list[int]]
-"""By the packed ids of key and version: how many, and when the last one was, in milliseconds."""
+_Counts = Iterable[tuple[bytes, int]]
+"""How many uses, by the packed ids of key and version."""
 
 
 class UseCounter:
@@ -33,18 +34,15 @@ class UseCounter:
 
     def __init__(self, *, max_versions: int = MAX_VERSIONS) -> None:
         self._max_versions = max_versions
-        self._tallies: _Tallies = {}
+        # Bytes and numbers only: a value of its own for each version would have the garbage collector look
+        # at a hundred thousand of them again and again.
+        self._counts: dict[bytes, int] = {}
+        self._last_ms: dict[bytes, int] = {}
         self._dropped = 0
 
     def count(self, known: Known, now_ms: int) -> None:
-        """See `ports.Uses.count`. Two steps for a version counted before: this is the hot path."""
-        tally = self._tallies.get(known.ids)
-        if tally is None:
-            self._add(known.ids, 1, now_ms)
-        else:
-            tally[0] += 1
-            if now_ms > tally[1]:  # noqa: PLR1730 - `max` takes three times as long
-                tally[1] = now_ms
+        """See `ports.store.Uses.count`."""
+        self._add(known.ids, 1, now_ms)
 
     @property
     def dropped(self) -> int:
@@ -56,18 +54,17 @@ class UseCounter:
 
         What is counted while the store writes belongs to the next flush.
         """
-        taken, self._tallies = self._tallies, {}
+        waiting, last_ms = iter(self._counts.items()), self._last_ms
+        self._counts, self._last_ms = {}, {}
+        portion: _Counts = []
         try:
-            while taken:
-                portion = dict(islice(taken.items(), PORTION))
-                await store.add_uses(_used(portion))
-                for ids in portion:
-                    del taken[ids]
+            while portion := list(islice(waiting, PORTION)):
+                await store.add_uses([_used(ids, uses, last_ms[ids]) for ids, uses in portion])
         except Unavailable:
-            self._put_back(taken)
+            self._put_back(chain(portion, waiting), last_ms)
         except BaseException:
             # Cancelled, say: perhaps written, perhaps not. For "is it still in use?" twice beats never.
-            self._put_back(taken)
+            self._put_back(chain(portion, waiting), last_ms)
             raise
 
     async def run(
@@ -84,23 +81,22 @@ class UseCounter:
             except Exception:  # noqa: BLE001 - the store may be mended meanwhile, and the counts are kept
                 _LOG.exception("uses could not be written down")
 
-    def _add(self, ids: bytes, count: int, at_ms: int) -> None:
-        tally = self._tallies.get(ids)
-        if tally is not None:
-            tally[0] += count
-            tally[1] = max(tally[1], at_ms)
-        elif len(self._tallies) < self._max_versions:
-            self._tallies[ids] = [count, at_ms]
+    def _add(self, ids: bytes, uses: int, last_ms: int) -> None:
+        counts = self._counts
+        before = counts.get(ids)
+        if before is not None:
+            counts[ids] = before + uses
+            self._last_ms[ids] = max(self._last_ms[ids], last_ms)
+        elif len(counts) < self._max_versions:
+            counts[ids] = uses
+            self._last_ms[ids] = last_ms
         else:
-            self._dropped += count
+            self._dropped += uses
 
-    def _put_back(self, taken: _Tallies) -> None:
-        for ids, (count, at_ms) in taken.items():
-            self._add(ids, count, at_ms)
+    def _put_back(self, counts: _Counts, last_ms: Mapping[bytes, int]) -> None:
+        for ids, uses in counts:
+            self._add(ids, uses, last_ms[ids])
 
 
-def _used(tallies: _Tallies) -> list[Used]:
-    return [
-        Used(unpack_key_id(ids), unpack_version_id(ids), count, last_used_ms)
-        for ids, (count, last_used_ms) in tallies.items()
-    ]
+def _used(ids: bytes, uses: int, last_ms: int) -> Used:
+    return Used(unpack_key_id(ids), unpack_version_id(ids), uses, last_ms)

@@ -67,7 +67,7 @@ class Supervisor:
     def run(self) -> bool:
         """Supervise until SIGTERM or Ctrl-C, then end the workers; a second signal kills them.
 
-        `on_listening` is called once, when all listen. False if a worker died before, or had to be killed.
+        `on_listening` is called once, when all listen. False if a worker gave up before, or had to be killed.
         """
         with _signals() as signals, self._selector:
             self._selector.register(signals, EVENT_READ)
@@ -155,7 +155,7 @@ class Supervisor:
             self._on_listening()
 
     def _bury(self) -> bool:
-        """Take leave of workers that ended; False if nothing is served because of it."""
+        """Take leave of workers that ended; False if nothing is served because one of them could not start."""
         ended = [it for it in self._workers if it.process.poll() is not None]
         for worker in ended:
             self._workers.remove(worker)
@@ -164,7 +164,9 @@ class Supervisor:
             worker.line.close()
             if not self._stops:
                 self._plan_another(worker)
-        if not ended or self._told or self._stops:
+        # Not those that a signal ended, somebody's or the system's: another may live.
+        gave_up = any(it.process.returncode >= 0 and not it.listens for it in ended)
+        if not gave_up or self._told or self._stops:
             return True
         # It would fail again. With one process the start would have failed, too.
         self._heed(bytes([signal.SIGTERM]))

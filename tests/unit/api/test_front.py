@@ -104,7 +104,8 @@ async def test_a_body_that_is_late_is_408(apps, monkeypatch):
     assert (messages[0]["status"], json.loads(messages[1]["body"])["type"]) == (408, "request-timeout")
     told = (await ask(apps[Surface.INTERNAL], "GET", "/metrics")).text
     [seconds] = re.findall(r'keystead_request_seconds_sum\{status="408",surface="verify"\} (\S+)', told)
-    assert 0.01 <= float(seconds) < 1
+    # The loop's clock is coarser, and may call a little early.
+    assert 0.005 <= float(seconds) < 1
 
 
 async def test_a_fault_before_the_body_is_read_is_answered(apps, monkeypatch):
