@@ -21,7 +21,7 @@ from bench.seed import PATH, token_of
 from keystead import logs
 from keystead.domain.tokens import Token
 from keystead.domain.verdict import Attempt, Demands
-from keystead.ports import Used
+from keystead.ports.store import Used
 from keystead.services.context import Context
 from keystead.services.verify import verify
 from keystead.settings import load_settings

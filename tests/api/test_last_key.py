@@ -13,9 +13,11 @@ async def test_the_last_usable_key_stays(world: World):
     app = await world.app()
     first, last = await world.key(app), await world.key(app)
     assert await delete(world, first) == 200
+    before = await world.rows()
     problem = await world.refused(409, "last-key", "DELETE", f"keys/{last['id']}?reason=superseded")
     assert "compromised" in problem["detail"]
     assert await world.reason(last["token"]) is None
+    assert await world.rows() == before
     assert await delete(world, last, "compromised") == 200
 
 
@@ -85,6 +87,17 @@ async def test_another_apps_keys_are_no_reserve(lasting_world: World):
     organization = await lasting_world.organization()
     await lasting_world.key(await lasting_world.app(organization))
     assert await delete(lasting_world, await lasting_world.key(await lasting_world.app(organization))) == 409
+
+
+async def test_keys_that_one_key_made_are_no_reserve_when_all_of_them_go(world: World):
+    app, maker = await world.app(), await world.root_key("*")
+    for _ in range(2):
+        await world.made("POST", f"apps/{app['id']}/keys", {"name": "Made"}, token=maker["token"])
+    before = await world.rows()
+    await world.refused(409, "last-key", "DELETE", f"keys/{maker['id']}?descendants=true")
+    assert await world.rows() == before
+    await world.key(app)
+    assert (await world.call("DELETE", f"keys/{maker['id']}?descendants=true")).status_code == 200
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -16,7 +16,7 @@ from keystead.api.openapi import openapi_document
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import IdKind, NodeId, make_id
 from keystead.domain.instants import MILLISECOND
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.services.acknowledge import MARGIN
 from keystead.storage.sql.schema import changes, nodes
 from tests.api.world import Json, World

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from keystead.domain.ids import IdKind, NodeId, make_id
-from keystead.ports import Node, Refusal
+from keystead.ports.replica import Refusal
+from keystead.ports.store import Node
 from keystead.replica.applier import Applier
 from keystead.replica.files import Files, Folder
 from keystead.replica.stamp import Stamp

@@ -20,7 +20,7 @@ from keystead.domain.keys import (
     Version,
 )
 from keystead.domain.tenants import App, CatalogueScope, Ceiling, Member, Organization, Role, Suspension, User
-from keystead.ports import Position, Recorded
+from keystead.ports.store import Position, Recorded
 from keystead.storage.sql.store import SqlStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)

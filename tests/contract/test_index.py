@@ -16,7 +16,8 @@ from keystead.domain.keys import Key, Version
 from keystead.domain.policy import Policy, Rules, rules_of, tenant_of
 from keystead.domain.tenants import Role
 from keystead.domain.verdict import Known, known_of
-from keystead.ports import Node, Refusal, Tables
+from keystead.ports.replica import Refusal
+from keystead.ports.store import Node, Tables
 from keystead.replica.applier import Applier
 from keystead.replica.files import Files, Folder
 from keystead.replica.index import ReplicaIndex
@@ -216,7 +217,7 @@ async def test_each_version_of_a_key_is_known_by_itself_dead_ones_too(replicas: 
     await keep(replicas.store, key())
     rotated = key(versions=(version(1, retires_at=NOW), version(2, retires_at=NOW + DAY), version(3)))
     async with changing(replicas.store, KEY) as tables:
-        await tables.keys.update(rotated)
+        await tables.keys.update(key(), rotated)
     for number, held in enumerate(rotated.versions, start=1):
         assert await replicas.find(number) == of_app(rotated, held)
 
@@ -245,7 +246,7 @@ async def test_a_change_is_seen_once_its_epoch_is_applied(replicas: Replicas, ch
     await keep(replicas.store, key(), key(2))
     assert await replicas.find(1) == of_app(key())
     async with changing(replicas.store, KEY) as tables:
-        await tables.keys.update(changed)
+        await tables.keys.update(key(), changed)
     assert await replicas.find(1) == of_app(changed)
     assert await replicas.find(2) == of_app(key(2))
 

@@ -1,14 +1,16 @@
 """Keys with their versions, and every way of listing them."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from keystead.domain.instants import MILLISECOND
 from keystead.domain.keys import By, ByKind, KeyType, OwnerKind, RevokedReason, Status
-from keystead.ports import KeyFilter, Page
+from keystead.ports.store import KeyFilter, Page
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import (
@@ -60,7 +62,7 @@ async def test_a_rotation_is_one_update_and_leaves_uses_alone(store: SqlStore) -
     first = version(1, retires_at=NOW + DAY, use_count=99)
     rotated = key(versions=(first, version(2, start="other")), revision=2, use_count=77)
     async with store.write() as tables:
-        await tables.keys.update(rotated)
+        await tables.keys.update(key(), rotated)
     expected = replace(
         rotated, versions=(replace(first, use_count=0), rotated.newest), use_count=5, last_used_at=NOW
     )
@@ -70,25 +72,54 @@ async def test_a_rotation_is_one_update_and_leaves_uses_alone(store: SqlStore) -
         assert listing.items == [expected]
 
 
-async def test_an_update_writes_only_the_versions_that_changed(store: SqlStore, engine: AsyncEngine) -> None:
+async def test_an_update_writes_only_what_differs(store: SqlStore, engine: AsyncEngine) -> None:
     await populate(store)
     held = tuple(version(number, token="made-up") for number in range(1, 301))
-    await keep(store, key(versions=held))
-    changed = key(
+    before = key(versions=held)
+    await keep(store, before)
+    after = key(
         name="Other",
         versions=(replace(held[0], token=None), *held[1:-1], replace(held[-1], retires_at=NOW), version(301)),
     )
+    async with store.write() as tables:
+        async with statements(engine) as sent:
+            await tables.keys.update(before, after)
+        assert await tables.keys.find(key_id()) == after
+    (key_text, _), (changed_text, changed), (new_text, _) = sent
+    assert key_text.startswith("UPDATE keys SET name=")
+    assert "created_at" not in key_text
+    assert (changed_text.startswith("UPDATE versions"), len(changed)) == (True, 2)
+    assert new_text.startswith("INSERT INTO versions")
+
+
+async def test_an_update_of_nothing_writes_nothing(store: SqlStore, engine: AsyncEngine) -> None:
+    await populate(store)
+    await keep(store, full_key())
     async with store.write() as tables, statements(engine) as sent:
-        await tables.keys.update(changed)
-    written = [values for text, values in sent if "INTO versions" in text or "UPDATE versions" in text]
-    assert [len(values) for values in written if isinstance(values, list)] == [2]
-    assert len(written) == 2
-    async with store.write() as tables, statements(engine) as sent:
-        assert await tables.keys.find(key_id()) == changed
-        sent.clear()
-        await tables.keys.update(changed)
+        await tables.keys.update(full_key(), full_key())
+    assert sent == []
+
+
+async def test_an_update_of_a_key_that_is_not_there_is_a_broken_invariant(store: SqlStore) -> None:
+    await populate(store)
+    with pytest.raises(Refused):
+        async with store.write() as tables:
+            await tables.keys.update(key(), key(name="Other"))
+
+
+async def test_a_key_with_300_versions_is_found_in_one_statement_with_its_columns_once(
+    store: SqlStore, engine: AsyncEngine
+) -> None:
+    await populate(store)
+    sample = replace(full_key(), versions=tuple(version(number) for number in range(1, 301)))
+    await keep(store, sample, key(400))
+    async with store.read() as tables, statements(engine) as sent:
+        assert await tables.keys.find(key_id()) == sample
+        assert await tables.keys.find_digest(digest(200)) == sample
     assert len(sent) == 2
-    assert not any("INTO versions" in text or "UPDATE versions" in text for text, _ in sent)
+    async with engine.connect() as connection:
+        rows = (await connection.exec_driver_sql(*sent[0])).all()
+    assert [row.name for row in rows] == [sample.name, *[None] * 299]
 
 
 async def test_versions_made_in_one_instant_keep_their_order(store: SqlStore) -> None:
@@ -236,6 +267,44 @@ async def test_live_keys_of_an_owner_are_counted(store: SqlStore) -> None:
         assert await tables.keys.count_live(app_id(), NOW) == 2
         assert await tables.keys.count_live(app_id(), NOW - DAY) == 3
         assert await tables.keys.count_live(user_id(), NOW) == 1
+
+
+async def test_whether_an_app_has_a_usable_key_is_what_is_usable_says(store: SqlStore) -> None:
+    instants = (None, NOW - MILLISECOND, NOW, NOW + MILLISECOND)
+    states = product((False, True), (None, NOW), (None, NOW), instants, instants, (False, True))
+    samples = [
+        key(
+            number,
+            owner=app_owner(number),
+            ephemeral=ephemeral,
+            revoked_at=revoked_at,
+            disabled_at=disabled_at,
+            expires_at=expires_at,
+            # A version retired long ago, then one that may be live.
+            versions=(
+                *[version(number + 1_000, retires_at=NOW - DAY)] * older,
+                version(number, retires_at=at),
+            ),
+        )
+        for number, (ephemeral, revoked_at, disabled_at, expires_at, at, older) in enumerate(states, start=1)
+    ]
+    await populate(store, apps=len(samples) + 1)
+    await keep(store, *samples, personal_key(999))
+    async with store.read() as tables:
+        found = [await tables.keys.any_usable(app_id(number), NOW) for number in range(1, len(samples) + 1)]
+        assert not await tables.keys.any_usable(app_id(len(samples) + 1), NOW)
+    assert found == [sample.is_usable(NOW) for sample in samples]
+    assert {True, False} == set(found)
+
+
+async def test_one_usable_key_among_others_is_enough(store: SqlStore) -> None:
+    await populate(store)
+    await keep(store, key(1, revoked_at=NOW), key(2, disabled_at=NOW))
+    async with store.write() as tables:
+        assert not await tables.keys.any_usable(app_id(), NOW)
+        await tables.keys.insert(key(3))
+        await tables.keys.insert(key(4, ephemeral=True))
+        assert await tables.keys.any_usable(app_id(), NOW)
 
 
 async def test_unrevoked_keys_below_an_organization_an_owner_or_both(store: SqlStore) -> None:

@@ -4,11 +4,13 @@ import pytest
 
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict
-from keystead.ports import Page, Position
+from keystead.ports.store import Page, Position
+from keystead.storage.sql.engine import is_postgresql
 from keystead.storage.sql.schema import MILLISECOND
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, entry, organization_id, recorded, scope, subject
+from tests.contract.watch import statements
 
 
 async def test_audit_entries_come_back_newest_first(store: SqlStore) -> None:
@@ -41,6 +43,12 @@ async def test_one_mutation_is_one_epoch(store: SqlStore, engine) -> None:
     async with engine.connect() as connection:
         rows = (await connection.exec_driver_sql("SELECT epoch, mark FROM changes ORDER BY epoch")).all()
     assert [(row.epoch, bytes(row.mark)) for row in rows] == [(1, b"m" * 8)] * 2 + [(2, b"n" * 8)]
+
+
+async def test_an_epoch_of_one_subject_is_one_statement_on_postgresql(store: SqlStore, engine) -> None:
+    async with store.write() as tables, statements(engine) as sent:
+        assert await tables.changes.append([subject(1)], b"m" * 8) == 1
+    assert len(sent) == (1 if is_postgresql(engine) else 2)
 
 
 async def test_an_epoch_of_nothing_is_a_broken_invariant(store: SqlStore) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.ids import IdKind, NodeId
 from keystead.domain.instants import MILLISECOND
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.storage.sql.schema import changes, nodes
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import identifier, subject

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.keys import OwnerKind
-from keystead.ports import KeyFilter, Page, Position
+from keystead.ports.store import KeyFilter, Page, Position
 from keystead.storage.sql.schema import keys, versions
 from keystead.storage.sql.store import SqlStore
 from keystead.storage.sql.versions import encode_key, encode_version
@@ -51,20 +51,36 @@ async def plan_of(engine: AsyncEngine, statement: str, parameters: Any) -> str:
     return "\n".join(str(row[-1]) for row in rows)
 
 
-async def test_a_key_is_found_by_its_digest_by_unique_indexes(many: AsyncEngine, store: SqlStore) -> None:
+async def test_a_key_is_found_by_its_digest_or_id_by_unique_indexes(
+    many: AsyncEngine, store: SqlStore
+) -> None:
     async with statements(many) as sent, store.read() as tables:
-        found = await tables.keys.find_digest(digest(MANY))
-    assert found is not None
-    assert found.id == key_id(MANY)
-    plans = [await plan_of(many, *it) for it in sent]
-    assert len(plans) == 2
+        for found in (await tables.keys.find_digest(digest(MANY)), await tables.keys.find(key_id(MANY))):
+            assert found is not None
+            assert found.id == key_id(MANY)
+    by_digest, by_id = [await plan_of(many, *it) for it in sent]
     if many.dialect.name == "sqlite":
-        assert not any("SCAN" in plan for plan in plans), plans
-        assert "versions USING INDEX sqlite_autoindex_versions_2 (digest=?)" in plans[0], plans
+        assert "versions USING INDEX sqlite_autoindex_versions_2 (digest=?)" in by_digest, by_digest
+        for plan in (by_digest, by_id):
+            assert "versions USING INDEX sqlite_autoindex_versions_3 (key_id=?)" in plan, plan
+            assert "keys USING INDEX sqlite_autoindex_keys_1 (id=?)" in plan, plan
+            assert "SCAN" not in plan, plan
     else:
-        assert "Index Scan using uq_versions_digest on versions" in plans[0], plans
-        assert "Index Scan using pk_keys on keys" in plans[0], plans
-        assert not any(re.search(r"Seq Scan on (versions|keys)", plan) for plan in plans), plans
+        assert "Index Scan using uq_versions_digest on versions" in by_digest, by_digest
+        for plan in (by_digest, by_id):
+            assert "Index Scan using uq_versions_key_id_position on versions" in plan, plan
+            assert "Index Scan using pk_keys on keys" in plan, plan
+            assert not re.search(r"Seq Scan on (versions|keys)", plan), plan
+
+
+async def test_whether_an_app_has_a_usable_key_is_asked_of_its_own_rows(
+    many: AsyncEngine, store: SqlStore
+) -> None:
+    async with statements(many) as sent, store.read() as tables:
+        assert await tables.keys.any_usable(app_id(1), NOW)
+    (plan,) = [await plan_of(many, *it) for it in sent]
+    assert "ix_keys_app_id_created_at_id" in plan, plan
+    assert not re.search("SCAN (keys|versions)|Seq Scan on (keys|versions)", plan), plan
 
 
 @pytest.mark.parametrize(

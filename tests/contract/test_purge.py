@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.instants import at_ms
 from keystead.domain.keys import ByKind
-from keystead.ports import BEGINNING, Page
+from keystead.ports.replica import BEGINNING
+from keystead.ports.store import Page
 from keystead.services import housekeeping
 from keystead.services.context import Context, Seals
 from keystead.storage.sql.source import SqlSource

@@ -16,7 +16,7 @@ from keystead.domain.instants import at_ms
 from keystead.domain.keys import RevokedReason
 from keystead.domain.powers import Operator
 from keystead.domain.verdict import Attempt, Demands, Reason, decide
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.replica.applier import Applier
 from keystead.replica.files import Files, Folder
 from keystead.replica.index import ReplicaIndex

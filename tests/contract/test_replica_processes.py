@@ -50,7 +50,9 @@ async def commit(store: SqlStore, number: int, *, new: bool = False, **changes: 
         if new:
             await tables.keys.insert(key(number, **changes))
         else:
-            await tables.keys.update(key(number, **changes))
+            before = await tables.keys.find(key_id(number))
+            assert before is not None
+            await tables.keys.update(before, key(number, **changes))
         subject = Subject(kind=SubjectKind.KEY, id=key_id(number))
         return await tables.changes.append([subject], number.to_bytes(8))
 

@@ -12,7 +12,8 @@ from keystead.domain.errors import Unavailable
 from keystead.domain.instants import at_ms
 from keystead.domain.keys import ByKind, Key, RevokedReason
 from keystead.domain.powers import System
-from keystead.ports import Page, Refusal, RefusalKind
+from keystead.ports.replica import Refusal, RefusalKind
+from keystead.ports.store import Page
 from keystead.services import resubmit as resubmit_module
 from keystead.services.context import Context, Seals
 from keystead.services.resubmit import resubmit
@@ -124,7 +125,8 @@ async def test_tenants_are_suspended_again(context: Context, store: SqlStore) ->
 
 async def test_what_is_refused_already_or_unknown_is_left(context: Context, store: SqlStore) -> None:
     async with store.write() as tables:
-        await tables.keys.update(key(1, revoked_at=NOW, revoked_reason=RevokedReason.COMPROMISED))
+        revoked = key(1, revoked_at=NOW, revoked_reason=RevokedReason.COMPROMISED)
+        await tables.keys.update(key(1), revoked)
         await tables.apps.update(app(suspension=SUSPENSION))
     await resubmit(
         context,

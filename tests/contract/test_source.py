@@ -20,7 +20,8 @@ from keystead.domain.keys import Key
 from keystead.domain.policy import Policy, Tenant, rules_of, tenant_of
 from keystead.domain.tenants import Ceiling, Role
 from keystead.domain.verdict import known_of, pack_about
-from keystead.ports import BEGINNING, News, Node, Point, RoleRow, VersionRow
+from keystead.ports.replica import BEGINNING, News, Point, RoleRow, VersionRow
+from keystead.ports.store import Node
 from keystead.storage.sql import source_news, source_snapshot
 from keystead.storage.sql.schema import changes, keys, members, nodes, organizations
 from keystead.storage.sql.source import SqlSource
@@ -219,7 +220,7 @@ async def test_a_key_changed_twice_is_read_once_with_all_its_versions_as_it_is_n
     await change(populated, of_key())
     rotated = key(versions=(version(1, retires_at=NOW), version(2)), disabled_at=NOW)
     async with populated.write() as tables:
-        await tables.keys.update(rotated)
+        await tables.keys.update(key(), rotated)
     await change(populated, of_key())
     found = (await news(source)).versions
     assert len(found) == 2
@@ -387,7 +388,7 @@ async def test_what_is_committed_while_a_snapshot_streams_is_news_after_it(
         seen = list(await anext(stream))
         async with populated.write() as tables:
             for number in range(1, 101):
-                await tables.keys.update(key(number, revoked_at=NOW))
+                await tables.keys.update(key(number), key(number, revoked_at=NOW))
             await tables.keys.insert(key(101))
             await tables.organizations.update(organization(suspension=SUSPENSION))
             await tables.changes.append([*map(of_key, range(1, 102)), ORGANIZATION], mark(2))

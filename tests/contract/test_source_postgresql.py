@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from keystead.domain.errors import Misconfigured, Unavailable
 from keystead.domain.ids import IdKind, NodeId
-from keystead.ports import BEGINNING, Node, Point, ReadOnly
+from keystead.ports.replica import BEGINNING, Point, ReadOnly
+from keystead.ports.store import Node
 from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.migrate import set_up
 from keystead.storage.sql.nodes import SqlNodes

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import IdKind, NodeId
-from keystead.ports import BEGINNING, Node, Point, ReadOnly
+from keystead.ports.replica import BEGINNING, Point, ReadOnly
+from keystead.ports.store import Node
 from keystead.storage.sql.engine import copy_sqlite, make_engine
 from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore

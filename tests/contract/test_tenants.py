@@ -8,7 +8,7 @@ import pytest
 from keystead.domain.errors import InvalidInput
 from keystead.domain.keys import Environment
 from keystead.domain.tenants import Ceiling, Role
-from keystead.ports import Page, Position, TenantFilter
+from keystead.ports.store import Page, Position, TenantFilter
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import (

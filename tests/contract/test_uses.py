@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from keystead.domain.instants import at_ms
-from keystead.ports import Used
+from keystead.ports.store import Used
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, key, key_id, populate, version, version_id
 

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from keystead.api.wire import ListView
 from keystead.domain.errors import InvalidInput
-from keystead.ports import Listing, Page, Position
+from keystead.ports.store import Listing, Page, Position
 from keystead.services.context import MIN_SEAL_BYTES, Seals
 
 PAGE_QUERY = ("limit", "cursor")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keystead.domain.base62 import DIGITS, base62
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind
-from keystead.ports import Entropy
+from keystead.ports.chance import Entropy
 
 _TAILS = [first + second for first in DIGITS for second in DIGITS]
 

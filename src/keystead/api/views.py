@@ -44,7 +44,7 @@ from keystead.domain.tenants import (
     User,
 )
 from keystead.domain.tokens import Token
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.services.mutation import Changed
 from keystead.services.nodes import Listed
 

@@ -56,16 +56,12 @@ def pack_ids(key_id: str, version_id: str) -> bytes:
     return a2b_base64(letters)
 
 
-def unpack_key_id(packed: bytes) -> KeyId:
-    """The key's id out of `pack_ids`."""
-    return KeyId(key_id_bytes(packed).decode())
+def unpack_ids(packed: bytes) -> tuple[KeyId, VersionId]:
+    """The key's id and the version's out of `pack_ids`."""
+    letters = b2a_base64(packed, newline=False).decode()
+    return KeyId(f"key_{letters[:22]}"), VersionId(f"ver_{letters[22:]}")
 
 
 def key_id_bytes(packed: bytes) -> bytes:
     """The key's id out of `pack_ids`, in ASCII."""
     return b"key_" + b2a_base64(packed, newline=False)[:22]
-
-
-def unpack_version_id(packed: bytes) -> VersionId:
-    """The version's id out of `pack_ids`."""
-    return VersionId(f"ver_{b2a_base64(packed, newline=False)[22:].decode()}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from keystead.domain.ids import KeyId, VersionId, pack_ids, unpack_key_id, unpack_version_id
+from keystead.domain.ids import KeyId, VersionId, pack_ids, unpack_ids
 from keystead.domain.instants import NEVER, at_ms
 from keystead.domain.keys import Environment, Key, KeyType, OwnerKind, Version
 from keystead.domain.networks import Address, network_allowed
@@ -92,12 +92,12 @@ class Known:
     @property
     def key_id(self) -> KeyId:
         """The key's id."""
-        return unpack_key_id(self.ids)
+        return unpack_ids(self.ids)[0]
 
     @property
     def version_id(self) -> VersionId:
         """The id of the version whose token was presented."""
-        return unpack_version_id(self.ids)
+        return unpack_ids(self.ids)[1]
 
     @property
     def name(self) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import Node, Point, ReadOnly, Refusal, Resubmit, Source
+from keystead.ports.replica import Point, ReadOnly, Refusal, Resubmit, Source
+from keystead.ports.store import Node
 from keystead.replica.files import Files
 from keystead.replica.lock import Lock
 from keystead.replica.stamp import Stamp, boot_ms

@@ -9,7 +9,7 @@ import lmdb
 
 from keystead.domain.ids import pack_ids
 from keystead.domain.policy import Tenant
-from keystead.ports import News, Point, RoleRow, Snapshot, VersionRow
+from keystead.ports.replica import News, Point, RoleRow, Snapshot, VersionRow
 from keystead.replica.files import Folder, Opened, create
 from keystead.replica.format import (
     FACT_APPLIED,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import pack_ids
 from keystead.domain.policy import Tenant
-from keystead.ports import Point, RoleRow, Source, VersionRow
+from keystead.ports.replica import Point, RoleRow, Source, VersionRow
 from keystead.replica.files import Files, Opened, Transaction
 from keystead.replica.format import (
     ENDED,

@@ -27,10 +27,10 @@ from typing import TypeVar
 import msgspec
 
 from keystead.domain.errors import Unavailable
-from keystead.domain.ids import unpack_key_id, unpack_version_id
+from keystead.domain.ids import unpack_ids
 from keystead.domain.instants import NEVER
 from keystead.domain.policy import Rules, Tenant
-from keystead.ports import Point, Refusal, VersionRow
+from keystead.ports.replica import Point, Refusal, VersionRow
 
 FORMAT = 1
 
@@ -128,10 +128,11 @@ def decode_record(digest: bytes, value: bytes | None) -> tuple[VersionRow, int]:
         raise Damaged
     ids, flags, number = _BODY.unpack_from(body)
     expires_at_ms, retires_at_ms, about = decode_times(flags, value)
+    key_id, version_id = unpack_ids(ids)
     row = VersionRow(
         digest=digest,
-        key_id=unpack_key_id(ids),
-        version_id=unpack_version_id(ids),
+        key_id=key_id,
+        version_id=version_id,
         revoked=flags & REVOKED != 0,
         disabled=flags & DISABLED != 0,
         expires_at_ms=expires_at_ms,

@@ -9,7 +9,7 @@ import structlog
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.instants import NEVER
-from keystead.ports import BEGINNING, Point, Refusal, RefusalKind, Source, VersionRow
+from keystead.ports.replica import BEGINNING, Point, Refusal, RefusalKind, Source, VersionRow
 from keystead.replica.files import Database, Opened, Transaction
 from keystead.replica.format import (
     HEAD,

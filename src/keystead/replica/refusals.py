@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from keystead.domain.policy import Tenant
-from keystead.ports import Refusal, RefusalKind, VersionRow
+from keystead.ports.replica import Refusal, RefusalKind, VersionRow
 from keystead.replica.files import Opened, Transaction
 from keystead.replica.format import (
     RECORDS,

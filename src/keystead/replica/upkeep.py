@@ -8,7 +8,7 @@ import lmdb
 import structlog
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import BEGINNING, News, Point, Refusal, Source
+from keystead.ports.replica import BEGINNING, News, Point, Refusal, Source
 from keystead.replica.build import Builder, Place, build, building, copy
 from keystead.replica.files import Files, Opened, reading
 from keystead.replica.format import Damaged

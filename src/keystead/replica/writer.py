@@ -6,7 +6,7 @@ from contextlib import suppress
 from keystead import __version__
 from keystead.domain.ids import pack_ids
 from keystead.domain.policy import Tenant
-from keystead.ports import News, Point, Refusal, RoleRow, VersionRow
+from keystead.ports.replica import News, Point, Refusal, RoleRow, VersionRow
 from keystead.replica.files import Database, Opened, Transaction
 from keystead.replica.format import (
     EPOCH,

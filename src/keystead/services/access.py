@@ -11,7 +11,7 @@ from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, OwnerKind
 from keystead.domain.powers import PersonalKey, Power, Principal, holds, is_provider, reaches
 from keystead.domain.tenants import App, Organization, User
-from keystead.ports import Tables
+from keystead.ports.store import Tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

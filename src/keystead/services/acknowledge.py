@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.services.context import Actor, Context
 from keystead.services.mutation import Acknowledgement, Changed
 from keystead.services.nodes import own_node, with_own

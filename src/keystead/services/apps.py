@@ -12,7 +12,7 @@ from keystead.domain.keys import Environment, RevokedReason
 from keystead.domain.powers import Power
 from keystead.domain.tenants import App
 from keystead.domain.text import make_external_id, make_name
-from keystead.ports import Listing, Page, Recorded, Tables, TenantFilter
+from keystead.ports.store import Listing, Page, Recorded, Tables, TenantFilter
 from keystead.services.access import reach_app, reach_organization, require_provider
 from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context

@@ -5,7 +5,7 @@ from dataclasses import replace
 from keystead.domain.audit import Entry, SubjectKind
 from keystead.domain.ids import KeyId, OrganizationId
 from keystead.domain.powers import Power, Principal, is_provider
-from keystead.ports import Listing, Page, Tables
+from keystead.ports.store import Listing, Page, Tables
 from keystead.services.access import reach_organization, sees
 from keystead.services.context import Actor, Context
 

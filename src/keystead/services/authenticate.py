@@ -9,7 +9,7 @@ from keystead.domain.policy import Policy, rules_of, tenant_of
 from keystead.domain.powers import Operator, Principal, System, principal_of
 from keystead.domain.tokens import Token
 from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict, decide, known_of
-from keystead.ports import Tables
+from keystead.ports.store import Tables
 from keystead.services.context import Actor, Context
 from keystead.services.verify import find_known
 

@@ -12,7 +12,7 @@ from keystead.domain.powers import Principal
 from keystead.domain.rotation import NewExpiry, with_expiry
 from keystead.domain.tenants import Ceiling
 from keystead.domain.text import make_name
-from keystead.ports import Tables
+from keystead.ports.store import Tables
 from keystead.services.access import reach_key, require_provider
 from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
@@ -52,11 +52,14 @@ async def change_key(
 
 
 async def save_key(work: Mutation, action: str, before: Key, after: Key) -> Key:
-    """Write a changed key as its next revision and record it; what did not change is not written."""
+    """Write a changed key as its next revision and record it; what did not change is not written.
+
+    `before` is the key as this mutation read it, so that nobody has changed it since.
+    """
     if after == before:
         return before
     saved = replace(after, revision=before.revision + 1)
-    await work.tables.keys.update(saved)
+    await work.tables.keys.update(before, saved)
     work.record(action, subject_of(saved), saved.organization_id, before=before, after=saved)
     return saved
 

@@ -11,7 +11,9 @@ from keystead.domain.keys import Environment
 from keystead.domain.powers import Principal
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
 from keystead.domain.verdict import Attempt
-from keystead.ports import Clock, Entropy, Replica, Store, Uses
+from keystead.ports.chance import Clock, Entropy
+from keystead.ports.replica import Replica
+from keystead.ports.store import Store, Uses
 
 MIN_SEAL_BYTES = 16
 _UNNAMED = NodeId(make_id(IdKind.NODE, bytes(ID_ENTROPY_BYTES)))

@@ -7,7 +7,7 @@ from keystead.domain.audit import Entry, Subject, SubjectKind
 from keystead.domain.ids import IdKind
 from keystead.domain.keys import Key
 from keystead.domain.powers import System
-from keystead.ports import Tables
+from keystead.ports.store import Tables
 from keystead.services.context import Context
 from keystead.services.mutation import MARK_BYTES
 

@@ -5,7 +5,7 @@ from keystead.domain.ids import IdKind, KeyId, VersionId
 from keystead.domain.keys import INSTANCE, Environment, Key, KeyType, Version
 from keystead.domain.powers import System
 from keystead.domain.tokens import Token
-from keystead.ports import Store
+from keystead.ports.store import Store
 from keystead.services.context import Actor, Context, Seals
 from keystead.services.making import insert_key
 from keystead.services.mutation import mutation

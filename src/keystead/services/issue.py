@@ -7,7 +7,7 @@ from keystead.domain.ids import AppId, OrganizationId, UserId
 from keystead.domain.keys import INSTANCE, Environment, Key, Owner, OwnerKind
 from keystead.domain.powers import PersonalKey, Power, Principal
 from keystead.domain.tenants import Organization
-from keystead.ports import Tables
+from keystead.ports.store import Tables
 from keystead.services.access import reach_app, reach_user, require
 from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context

@@ -18,7 +18,7 @@ from keystead.domain.scopes import make_root_scopes, make_scopes
 from keystead.domain.tenants import Ceiling, Organization
 from keystead.domain.text import make_name
 from keystead.domain.tokens import Token, TokenKind
-from keystead.ports import Recorded, Tables
+from keystead.ports.store import Recorded, Tables
 from keystead.services.access import require_provider
 from keystead.services.context import Context
 from keystead.services.drafts import (

@@ -11,7 +11,7 @@ from keystead.domain.keys import RevokedReason
 from keystead.domain.powers import PersonalKey, Power, Principal, is_provider
 from keystead.domain.tenants import Member, Role, User, outranks
 from keystead.domain.text import make_email
-from keystead.ports import Listing, Page, Recorded, Tables
+from keystead.ports.store import Listing, Page, Recorded, Tables
 from keystead.services.access import reach_organization
 from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context

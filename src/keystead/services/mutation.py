@@ -1,6 +1,6 @@
 """A mutation: one transaction with the change, its audit entries, its epoch and its idempotency record."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from keystead.domain.audit import Entry, Subject
 from keystead.domain.errors import Conflict, InvalidInput
 from keystead.domain.ids import IdKind, OrganizationId
 from keystead.domain.tokens import Token
-from keystead.ports import Node, Recorded, Tables
+from keystead.ports.store import Node, Recorded, Tables
 from keystead.services.authenticate import Judged, judged_again
 from keystead.services.context import Actor, Context, Once
 
@@ -190,25 +190,32 @@ def _alone(context: Context, actor: Actor) -> Iterator[None]:
 def _differences(
     before: object, after: object
 ) -> tuple[Mapping[str, object] | None, Mapping[str, object] | None]:
-    old, new = _snapshot(before), _snapshot(after)
-    if old is None or new is None:
-        return old, new
-    changed = [name for name in new if old.get(name) != new[name]]
-    return {name: old.get(name) for name in changed}, {name: new[name] for name in changed}
+    if before is None or after is None:
+        return _snapshot(before), _snapshot(after)
+    # Most is equal, and then need not be made plain to say so.
+    differing = [name for name in _recorded(after) if getattr(before, name) != getattr(after, name)]
+    old, new = _plain_fields(before, differing), _plain_fields(after, differing)
+    changed = [name for name in differing if old[name] != new[name]]
+    return {name: old[name] for name in changed}, {name: new[name] for name in changed}
 
 
 def _snapshot(value: object) -> dict[str, object] | None:
     """A value as audit may show it: plain, and without digests, tokens and counters."""
-    if value is None:
-        return None
-    plain = _plain(value)
-    assert isinstance(plain, dict), "only dataclasses are recorded"  # noqa: S101 - a broken invariant
-    return plain
+    return None if value is None else _plain_fields(value, _recorded(value))
+
+
+def _recorded(value: object) -> Sequence[str]:
+    assert is_dataclass(value), "only dataclasses are recorded"  # noqa: S101 - a broken invariant
+    return [field.name for field in fields(value) if field.name not in _UNRECORDED]
+
+
+def _plain_fields(value: object, names: Iterable[str]) -> dict[str, object]:
+    return {name: _plain(getattr(value, name)) for name in names}
 
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _UNRECORDED}
+        return _plain_fields(value, _recorded(value))
     match value:
         case datetime():
             return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keystead.domain.powers import Power
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.services.access import require
 from keystead.services.context import Actor, Context
 

@@ -15,7 +15,7 @@ from keystead.domain.scopes import make_scopes
 from keystead.domain.tenants import App, Ceiling, Organization
 from keystead.domain.text import make_external_id, make_name
 from keystead.domain.tokens import TokenKind
-from keystead.ports import Listing, Page, Recorded, TenantFilter
+from keystead.ports.store import Listing, Page, Recorded, TenantFilter
 from keystead.services.access import reach_organization, require, require_provider
 from keystead.services.acknowledge import acknowledged
 from keystead.services.apps import all_apps, delete_one, first_app, insert_app

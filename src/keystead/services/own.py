@@ -3,21 +3,25 @@
 from keystead.domain.errors import Denied, NotFound
 from keystead.domain.keys import Key
 from keystead.domain.powers import Operator, PublicKey, System
-from keystead.ports import Tables
 from keystead.services.context import Actor, Context
+from keystead.services.mutation import Mutation
+
+_OPENS_NOTHING = "A public key opens nothing here. Ask with a secret key."
 
 
 async def read_self(context: Context, actor: Actor) -> Key:
-    """The key that asks."""
-    async with context.store.read() as tables:
-        return await own_key(tables, actor)
-
-
-async def own_key(tables: Tables, actor: Actor) -> Key:
     """The key that asks, as it is now. Raises Denied for public keys, and for who comes without a key."""
     if isinstance(actor.principal, Operator | System | PublicKey):
-        raise Denied("A public key opens nothing here. Ask with a secret key.")
-    found = await tables.keys.find(actor.principal.key_id)
+        raise Denied(_OPENS_NOTHING)
+    async with context.store.read() as tables:
+        found = await tables.keys.find(actor.principal.key_id)
     if found is None:
         raise NotFound("key", actor.principal.key_id)
     return found
+
+
+def acting_key(work: Mutation) -> Key:
+    """The key that asks, as it was judged in this transaction. Raises Denied as `read_self` does."""
+    if work.maker is None or isinstance(work.principal, PublicKey):
+        raise Denied(_OPENS_NOTHING)
+    return work.maker

@@ -7,7 +7,7 @@ from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, KeyType, OwnerKind
 from keystead.domain.powers import Operator, PersonalKey, Power, System, is_provider
 from keystead.domain.tokens import Token, presentable
-from keystead.ports import KeyFilter, Listing, Page
+from keystead.ports.store import KeyFilter, Listing, Page
 from keystead.services.access import reach_app, reach_key, reach_organization, reach_user, require, sees
 from keystead.services.context import Actor, Context
 from keystead.services.making import require_within

@@ -13,7 +13,7 @@ from keystead.domain.instants import at
 from keystead.domain.keys import Key, RevokedReason
 from keystead.domain.powers import System
 from keystead.domain.tenants import App, Organization, Suspension, User
-from keystead.ports import Refusal, RefusalKind
+from keystead.ports.replica import Refusal, RefusalKind
 from keystead.services.change import save_key
 from keystead.services.context import Actor, Context
 from keystead.services.mutation import Mutation, mutation

@@ -13,7 +13,7 @@ from keystead.services.change import save_key
 from keystead.services.context import Actor, Context
 from keystead.services.making import replayed_key, subject_of
 from keystead.services.mutation import Changed, Mutation, mutation
-from keystead.services.own import own_key
+from keystead.services.own import acting_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,9 @@ async def revoke_key(
         made = await _descendants(work, key) if descendants else ()
         _require_power(work.principal, made)
         doomed = [it for it in (key, *made) if it.revoked_at is None]
+        revoked = await revoke_all(work, doomed, reason)
         if reason is not RevokedReason.COMPROMISED:
             await _require_keys_left(work, doomed)
-        revoked = await revoke_all(work, doomed, reason)
     ended = revoked.get(key.id, key)
     return Changed(value=Revoked(key=ended, descendants=tuple(it.id for it in made)), epoch=work.epoch)
 
@@ -50,7 +50,7 @@ async def revoke_key(
 async def revoke_self(context: Context, actor: Actor) -> Changed[Key]:
     """Revoke the key that asks, as compromised: whoever holds a token may always end it."""
     async with mutation(context, actor) as work:
-        key = await own_key(work.tables, actor)
+        key = acting_key(work)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)
         revoked = await revoke_all(work, [key], RevokedReason.COMPROMISED)
@@ -83,16 +83,17 @@ def _require_power(principal: Principal, keys: Iterable[Key]) -> None:
         raise Denied(problem)
 
 
-async def _require_keys_left(work: Mutation, doomed: Sequence[Key]) -> None:
-    """Raise Conflict if an app that protects its last usable key would lose it."""
-    ending = {key.id for key in doomed}
-    losing = {key.owner.id for key in doomed if key.owner.kind is OwnerKind.APP and key.is_usable(work.now)}
-    for app_id in sorted(str(it) for it in losing):
-        app = await work.tables.apps.find(AppId(app_id))
-        if app is None or not app.last_key_protection:
+async def _require_keys_left(work: Mutation, revoked: Sequence[Key]) -> None:
+    """Raise Conflict, which undoes it all, if an app that protects its last usable key has lost it.
+
+    `revoked` are the keys as they were. Asked afterwards, so that however many they are, none need be named.
+    """
+    losing = {key.owner.id for key in revoked if key.owner.kind is OwnerKind.APP and key.is_usable(work.now)}
+    for app_id in map(AppId, sorted(str(it) for it in losing)):
+        if await work.tables.keys.any_usable(app_id, work.now):
             continue
-        siblings = await work.tables.keys.unrevoked(owner_id=app.id)
-        if not any(key.is_usable(work.now) for key in siblings if key.id not in ending):
+        app = await work.tables.apps.find(app_id)
+        if app is not None and app.last_key_protection:
             raise Conflict(
                 f"It is the last usable key of the app {app.id}. Create another key first, or give "
                 "reason=compromised if it was exposed.",

@@ -20,7 +20,7 @@ from keystead.services.making import (
     token_kind,
 )
 from keystead.services.mutation import Changed, Mutation, mutation
-from keystead.services.own import own_key
+from keystead.services.own import acting_key
 
 
 @acknowledged
@@ -46,7 +46,7 @@ async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Change
     where the app switched it off (Denied `self-rotation-off`).
     """
     async with mutation(context, actor) as work:
-        key = await own_key(work.tables, actor)
+        key = acting_key(work)
         await _require_self_rotation(work, key)
         if (earlier := await work.earlier(subject_of(key))) is not None:
             return await replayed_key(work, earlier)

@@ -8,7 +8,7 @@ from keystead.domain.powers import Power, is_provider
 from keystead.domain.scopes import make_scope
 from keystead.domain.tenants import CatalogueScope
 from keystead.domain.text import make_note
-from keystead.ports import Listing, Page, Recorded, Tables
+from keystead.ports.store import Listing, Page, Recorded, Tables
 from keystead.services.access import require
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import NewScope, ScopeChange

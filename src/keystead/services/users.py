@@ -9,7 +9,7 @@ from keystead.domain.ids import IdKind, UserId
 from keystead.domain.powers import PersonalKey, Power, is_provider
 from keystead.domain.tenants import Member, User
 from keystead.domain.text import make_email, make_external_id, make_name
-from keystead.ports import Listing, Page, Recorded, Tables, TenantFilter
+from keystead.ports.store import Listing, Page, Recorded, Tables, TenantFilter
 from keystead.services.access import reach_user, require
 from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context

@@ -9,7 +9,7 @@ from itertools import chain, islice
 import structlog
 
 from keystead.domain.errors import Unavailable
-from keystead.domain.ids import unpack_key_id, unpack_version_id
+from keystead.domain.ids import unpack_ids
 from keystead.domain.verdict import Known
 from keystead.ports.store import Used, UseStore
 
@@ -99,4 +99,4 @@ class UseCounter:
 
 
 def _used(ids: bytes, uses: int, last_ms: int) -> Used:
-    return Used(unpack_key_id(ids), unpack_version_id(ids), uses, last_ms)
+    return Used(*unpack_ids(ids), uses, last_ms)

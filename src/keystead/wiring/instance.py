@@ -21,7 +21,7 @@ from keystead.api.surface import Surface
 from keystead.domain.errors import Unavailable
 from keystead.domain.gcra import Rate
 from keystead.domain.instants import MILLISECOND
-from keystead.ports import Source
+from keystead.ports.replica import Source
 from keystead.replica.applier import Applier
 from keystead.replica.files import Files
 from keystead.replica.index import ReplicaIndex

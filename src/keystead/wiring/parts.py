@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, NodeId, make_id
 from keystead.domain.instants import MILLISECOND, at
-from keystead.ports import Replica
+from keystead.ports.replica import Replica
 from keystead.replica.files import Files, Folder
 from keystead.replica.stamp import Stamp
 from keystead.services.context import Bounds, Context, Freshness, Seals

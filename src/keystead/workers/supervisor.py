@@ -155,7 +155,7 @@ class Supervisor:
             self._on_listening()
 
     def _bury(self) -> bool:
-        """Take leave of workers that ended; False if nothing is served because one of them could not start."""
+        """Take leave of workers that ended; False if one could not start, which ends it all."""
         ended = [it for it in self._workers if it.process.poll() is not None]
         for worker in ended:
             self._workers.remove(worker)

@@ -16,7 +16,8 @@ from keystead.domain.instants import NEVER
 from keystead.domain.keys import Environment, KeyType, Owner, OwnerKind
 from keystead.domain.policy import Rules, Tenant
 from keystead.domain.tenants import Role
-from keystead.ports import BEGINNING, News, Node, Point, Refusal, RefusalKind, RoleRow, VersionRow
+from keystead.ports.replica import BEGINNING, News, Point, Refusal, RefusalKind, RoleRow, VersionRow
+from keystead.ports.store import Node
 from keystead.replica.applier import Applier
 from keystead.replica.check import Comparison, compare
 from keystead.replica.files import Files, Folder

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import ReadOnly
+from keystead.ports.replica import ReadOnly
 from keystead.replica import applier as applier_module
 from keystead.replica.files import Files, Folder
 from keystead.replica.lock import Lock

@@ -3,7 +3,7 @@
 import pytest
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import RefusalKind
+from keystead.ports.replica import RefusalKind
 from keystead.replica.format import EPOCH, HISTORY
 from tests.unit.replica.primary import Replicated, app_id, digest, key_id
 

@@ -12,7 +12,7 @@ import pytest
 from keystead.domain.errors import Conflict, Unavailable
 from keystead.domain.ids import NodeId
 from keystead.domain.powers import Operator
-from keystead.ports import Node
+from keystead.ports.store import Node
 from keystead.services.acknowledge import MARGIN, OWN_BOUND, acknowledged
 from keystead.services.context import Actor, Context, Freshness, Seals
 from keystead.services.mutation import Changed

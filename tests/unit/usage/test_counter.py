@@ -10,7 +10,7 @@ from keystead.domain.errors import Unavailable
 from keystead.domain.instants import at_ms
 from keystead.domain.policy import Policy, rules_of
 from keystead.domain.verdict import Known, known_of
-from keystead.ports import Used
+from keystead.ports.store import Used
 from keystead.usage.counter import PORTION, UseCounter
 from tests.contract.samples import DAY, NOW, key, key_id, version_id
 

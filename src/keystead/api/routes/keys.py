@@ -31,7 +31,7 @@ from keystead.domain.errors import InvalidInput
 from keystead.domain.ids import AppId, IdKind, UserId, is_id
 from keystead.domain.keys import Key, KeyType, RevokedReason, Status
 from keystead.domain.text import make_external_id, make_filter, make_label_name
-from keystead.ports import KeyFilter, Listing, Position
+from keystead.ports.store import KeyFilter, Listing, Position
 from keystead.services.change import change_key
 from keystead.services.drafts import (
     Draft,

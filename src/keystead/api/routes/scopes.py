@@ -10,7 +10,7 @@ from keystead.api.views import view_scope
 from keystead.api.wire import ListView, ScopeView
 from keystead.domain.errors import NotFound
 from keystead.domain.scopes import is_scope
-from keystead.ports import Position
+from keystead.ports.store import Position
 from keystead.services import scopes
 from keystead.services.drafts import NewScope, ScopeChange
 

@@ -27,7 +27,7 @@ from keystead.api.routes.keys import wanted_labels
 from keystead.api.views import view_app, view_entry, view_me, view_member, view_organization, view_user
 from keystead.api.wire import AppView, EntryView, ListView, MemberView, MeView, OrganizationView, UserView
 from keystead.domain.text import make_email, make_external_id, make_filter
-from keystead.ports import Position, TenantFilter
+from keystead.ports.store import Position, TenantFilter
 from keystead.services import apps, members, organizations, users
 from keystead.services.auditing import list_audit
 from keystead.services.drafts import (

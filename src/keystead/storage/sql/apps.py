@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from keystead.domain.ids import AppId, OrganizationId
 from keystead.domain.keys import Environment
 from keystead.domain.tenants import App
-from keystead.ports import Listing, Page, TenantFilter
+from keystead.ports.store import Listing, Page, TenantFilter
 from keystead.storage.sql.paging import fetch_page, fold, labels_hold, name_holds
 from keystead.storage.sql.schema import apps
 from keystead.storage.sql.seam import Work
@@ -34,6 +34,9 @@ COLUMNS = (
     _T.deleted_at,
     _T.revision,
 )
+_KEPT = sa.select(*COLUMNS).where(_T.deleted_at.is_(None))
+_BY_ID = _KEPT.where(_T.id == sa.bindparam("wanted"))
+_BY_EXTERNAL_ID = _KEPT.where(_T.external_id == sa.bindparam("wanted"))
 
 
 def decode_app(row: Sequence[Any]) -> App:
@@ -58,18 +61,18 @@ def decode_app(row: Sequence[Any]) -> App:
 
 
 class SqlApps:
-    """See `ports.Apps`."""
+    """See `ports.store.Apps`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def find(self, app_id: AppId) -> App | None:
         """By the primary key."""
-        return await self._one(_T.id == app_id)
+        return await self._one(_BY_ID, app_id)
 
     async def find_external(self, external_id: str) -> App | None:
         """By the unique external id."""
-        return await self._one(_T.external_id == external_id)
+        return await self._one(_BY_EXTERNAL_ID, external_id)
 
     async def insert(self, app: App) -> None:
         await self._work.change(sa.insert(apps).values(_encode(app)))
@@ -79,7 +82,7 @@ class SqlApps:
 
     async def list(self, wanted: TenantFilter, page: Page) -> Listing[App]:
         """In the order of an index, an organization's or everybody's."""
-        statement = sa.select(*COLUMNS).where(_T.deleted_at.is_(None), *_matches(wanted))
+        statement = _KEPT.where(*_matches(wanted))
         return await fetch_page(self._work, statement, page, order=(_T.created_at, _T.id), decode=decode_app)
 
     async def count(self, organization_id: OrganizationId) -> int:
@@ -87,8 +90,8 @@ class SqlApps:
         below = sa.select(sa.func.count()).where(_T.organization_id == organization_id)
         return int(await self._work.value(below.where(_T.deleted_at.is_(None))))
 
-    async def _one(self, condition: sa.ColumnElement[bool]) -> App | None:
-        row = await self._work.row(sa.select(*COLUMNS).where(condition, _T.deleted_at.is_(None)))
+    async def _one(self, statement: sa.Select[Any], wanted: str) -> App | None:
+        row = await self._work.row(statement, {"wanted": wanted})
         return None if row is None else decode_app(row)
 
 

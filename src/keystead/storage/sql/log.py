@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from keystead.domain.audit import Entry, Subject, SubjectKind
 from keystead.domain.ids import OrganizationId
 from keystead.domain.keys import By, ByKind
-from keystead.ports import Listing, Page
+from keystead.ports.store import Listing, Page
 from keystead.storage.sql.paging import fetch_page
 from keystead.storage.sql.schema import audit, changes
 from keystead.storage.sql.seam import Work
+from keystead.storage.sql.users import next_number
 
 CHANNEL = "keystead_changes"
 """What PostgreSQL notifies of every epoch, as it commits."""
 
-_NOTIFY = sa.select(sa.func.pg_notify(CHANNEL, ""))
-
 _A = audit.c
+_C = changes.c
 _COLUMNS = (
     _A.id,
     _A.at,
@@ -34,6 +34,13 @@ _COLUMNS = (
     _A.address,
     _A.request_id,
     _A.epoch,
+)
+_INSERT = sa.insert(audit)
+
+_NEWEST = sa.select(sa.func.coalesce(sa.func.max(_C.epoch), 0))
+_INSERT_CHANGES = sa.insert(changes)
+_BEGIN_EPOCH_AND_TELL = (
+    sa.insert(changes).values(epoch=next_number(_C.epoch)).returning(_C.epoch, sa.func.pg_notify(CHANNEL, ""))
 )
 
 
@@ -72,14 +79,14 @@ def _encode(entry: Entry) -> dict[str, object]:
 
 
 class SqlAudit:
-    """See `ports.Audit`."""
+    """See `ports.store.Audit`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """One statement for all."""
-        await self._work.change_each(sa.insert(audit), [_encode(entry) for entry in entries])
+        await self._work.change_each(_INSERT, [_encode(entry) for entry in entries])
 
     async def list(self, organization_id: OrganizationId, page: Page) -> Listing[Entry]:
         """In the order of the organization's index."""
@@ -92,7 +99,7 @@ class SqlAudit:
 
 
 class SqlChanges:
-    """See `ports.Changes`."""
+    """See `ports.store.Changes`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -104,14 +111,16 @@ class SqlChanges:
         """
         if not subjects:
             raise AssertionError("an epoch of nothing")
-        epoch = await self.newest() + 1
         # A subject touched twice in one mutation is one row.
-        rows = [{"epoch": epoch, "mark": mark, "kind": s.kind, "id": s.id} for s in dict.fromkeys(subjects)]
-        await self._work.change_each(sa.insert(changes), rows)
+        rows = [{"mark": mark, "kind": s.kind, "id": s.id} for s in dict.fromkeys(subjects)]
         if self._work.is_postgresql:
-            await self._work.value(_NOTIFY)
+            epoch = int(await self._work.value(_BEGIN_EPOCH_AND_TELL, rows.pop(0)))
+        else:
+            # SQLite has RETURNING from 3.35 on, and Python 3.11 runs with older ones.
+            epoch = await self.newest() + 1
+        await self._work.change_each(_INSERT_CHANGES, [{**row, "epoch": epoch} for row in rows])
         return epoch
 
     async def newest(self) -> int:
         """The end of an index."""
-        return int(await self._work.value(sa.select(sa.func.coalesce(sa.func.max(changes.c.epoch), 0))))
+        return int(await self._work.value(_NEWEST))

@@ -10,16 +10,18 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from keystead.domain.instants import MILLISECOND
-from keystead.ports import BEGINNING, Node
+from keystead.ports.replica import BEGINNING
+from keystead.ports.store import Node
 from keystead.storage.sql.schema import Instant, changes, nodes
 from keystead.storage.sql.seam import Work
 
 _N = nodes.c
 
 
-class PrimaryNow(sa.ColumnElement[datetime]):
+class PrimaryNow(sa.sql.expression.FunctionElement[datetime]):
     """The primary's clock as it runs the statement: PostgreSQL's server, or for SQLite this machine."""
 
+    # Heeded below a function only: a statement with any other element of ours is compiled each time.
     inherit_cache = True
     type = Instant()
 
@@ -40,7 +42,7 @@ def _decode(row: Sequence[Any]) -> tuple[Node, datetime]:
 
 
 class SqlNodes:
-    """See `ports.Nodes`."""
+    """See `ports.store.Nodes`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from keystead.domain.ids import OrganizationId
 from keystead.domain.tenants import Organization
-from keystead.ports import Listing, Page, TenantFilter
+from keystead.ports.store import Listing, Page, TenantFilter
 from keystead.storage.sql.paging import fetch_page, fold, labels_hold, name_holds
 from keystead.storage.sql.schema import organizations
 from keystead.storage.sql.seam import Work
@@ -33,6 +33,9 @@ COLUMNS = (
     _T.deleted_at,
     _T.revision,
 )
+_KEPT = sa.select(*COLUMNS).where(_T.deleted_at.is_(None))
+_BY_ID = _KEPT.where(_T.id == sa.bindparam("wanted"))
+_BY_EXTERNAL_ID = _KEPT.where(_T.external_id == sa.bindparam("wanted"))
 
 
 def decode_organization(row: Sequence[Any]) -> Organization:
@@ -52,18 +55,18 @@ def decode_organization(row: Sequence[Any]) -> Organization:
 
 
 class SqlOrganizations:
-    """See `ports.Organizations`."""
+    """See `ports.store.Organizations`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def find(self, organization_id: OrganizationId) -> Organization | None:
         """By the primary key."""
-        return await self._one(_T.id == organization_id)
+        return await self._one(_BY_ID, organization_id)
 
     async def find_external(self, external_id: str) -> Organization | None:
         """By the unique external id."""
-        return await self._one(_T.external_id == external_id)
+        return await self._one(_BY_EXTERNAL_ID, external_id)
 
     async def insert(self, organization: Organization) -> None:
         await self._work.change(sa.insert(organizations).values(_encode(organization)))
@@ -74,13 +77,13 @@ class SqlOrganizations:
 
     async def list(self, wanted: TenantFilter, page: Page) -> Listing[Organization]:
         """In the order of an index; names and labels are compared row by row on the way."""
-        statement = sa.select(*COLUMNS).where(_T.deleted_at.is_(None), *_matches(wanted))
+        statement = _KEPT.where(*_matches(wanted))
         return await fetch_page(
             self._work, statement, page, order=(_T.created_at, _T.id), decode=decode_organization
         )
 
-    async def _one(self, condition: sa.ColumnElement[bool]) -> Organization | None:
-        row = await self._work.row(sa.select(*COLUMNS).where(condition, _T.deleted_at.is_(None)))
+    async def _one(self, statement: sa.Select[Any], wanted: str) -> Organization | None:
+        row = await self._work.row(statement, {"wanted": wanted})
         return None if row is None else decode_organization(row)
 
 

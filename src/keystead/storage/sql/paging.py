@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from keystead.ports import Listing, Page
+from keystead.ports.store import Listing, Page
 from keystead.storage.sql.seam import Work
 
 T = TypeVar("T")

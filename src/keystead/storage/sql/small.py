@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict
 from keystead.domain.tenants import CatalogueScope
-from keystead.ports import Listing, Page, Recorded
+from keystead.ports.store import Listing, Page, Recorded
 from keystead.storage.sql.paging import fetch_page
 from keystead.storage.sql.schema import facts, idempotency, scopes
 from keystead.storage.sql.seam import Work
@@ -17,6 +18,8 @@ from keystead.storage.sql.seam import Work
 _S = scopes.c
 _I = idempotency.c
 _SCOPE_COLUMNS = (_S.name, _S.description, _S.customer_grantable, _S.created_at)
+# SQLite reads the same words.
+_INSERT_NEW = insert(idempotency).on_conflict_do_nothing(index_elements=list(idempotency.primary_key))
 
 
 def _decode_scope(row: Sequence[Any]) -> CatalogueScope:
@@ -33,7 +36,7 @@ def _encode_scope(scope: CatalogueScope) -> dict[str, object]:
 
 
 class SqlScopes:
-    """See `ports.Scopes`."""
+    """See `ports.store.Scopes`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -70,7 +73,7 @@ class SqlScopes:
 
 
 class SqlIdempotency:
-    """See `ports.Idempotency`."""
+    """See `ports.store.Idempotency`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -95,11 +98,9 @@ class SqlIdempotency:
 
     async def insert(self, recorded: Recorded) -> None:
         """Add it; raises Conflict (`idempotency-in-progress`) when it is there already."""
-        earlier = await self.find(recorded.principal, recorded.method, recorded.path, recorded.key)
-        if earlier is not None:
+        if not await self._work.change(_INSERT_NEW, _encode_recorded(recorded)):
             problem = "A request with this Idempotency-Key was answered meanwhile. Retry to get its answer."
             raise Conflict(problem, code="idempotency-in-progress")
-        await self._work.change(sa.insert(idempotency).values(_encode_recorded(recorded)))
 
     async def purge(self, before: datetime) -> int:
         """By an index."""
@@ -121,7 +122,7 @@ def _encode_recorded(recorded: Recorded) -> dict[str, object]:
 
 
 class SqlFacts:
-    """See `ports.Facts`."""
+    """See `ports.store.Facts`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""The primary as an applier reads it, on connections of its own; see `ports.Source`."""
+"""The primary as an applier reads it, on connections of its own; see `ports.replica.Source`."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.policy import Rules
-from keystead.ports import Clock, News, Node, Point, ReadOnly
+from keystead.ports.chance import Clock
+from keystead.ports.replica import News, Point, ReadOnly
+from keystead.ports.store import Node
 from keystead.storage.sql.engine import (
     BEGIN,
     READ,
@@ -56,7 +58,7 @@ def _no_clock() -> int:
 
 
 class SqlSource:
-    """Implements `ports.Source` for a `postgresql://` URL or the path of a SQLite file.
+    """Implements `ports.replica.Source` for a `postgresql://` URL or the path of a SQLite file.
 
     Where packets to PostgreSQL are dropped, each method but a snapshot under way raises Unavailable within
     `SILENCE` (`changed`: see there), and a snapshot within `PORTION_WITHIN`.

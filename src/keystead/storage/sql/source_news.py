@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from keystead.domain.audit import SubjectKind
 from keystead.domain.errors import Unavailable
 from keystead.domain.policy import Tenant
-from keystead.ports import BEGINNING, News, Point, RoleRow, VersionRow
+from keystead.ports.replica import BEGINNING, News, Point, RoleRow, VersionRow
 from keystead.storage.sql.schema import changes, keys, members
 from keystead.storage.sql.seam import DEPENDENCY, Work
 from keystead.storage.sql.source_rows import ROLES, TENANTS, VERSIONS, role_row, version_row
@@ -71,7 +71,7 @@ async def newest_common(work: Work, points: Sequence[Point]) -> Point:
 
 
 async def read_news(work: Work, after: Point, now_ms: int) -> News | None:
-    """See `ports.Source.news`; `work` is one consistent view.
+    """See `ports.replica.Source.news`; `work` is one consistent view.
 
     None too when a change is of a kind that this version does not know: what else changed with it cannot be
     told, while a snapshot holds it all, and ends at a point beyond it.

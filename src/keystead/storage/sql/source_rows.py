@@ -11,7 +11,7 @@ from keystead.domain.instants import NEVER
 from keystead.domain.keys import Environment, KeyType, Owner, OwnerKind
 from keystead.domain.policy import Rules, Tenant
 from keystead.domain.tenants import Role
-from keystead.ports import RoleRow, VersionRow
+from keystead.ports.replica import RoleRow, VersionRow
 from keystead.storage.sql.schema import apps, keys, members, organizations, users, versions
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.shapes import ceiling_from_json, constraints_from_json

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keystead.domain.policy import Tenant
-from keystead.ports import Point, RoleRow, VersionRow
+from keystead.ports.replica import Point, RoleRow, VersionRow
 from keystead.storage.sql.schema import keys, versions
 from keystead.storage.sql.seam import Work, guarded
 from keystead.storage.sql.source_news import newest_point, require_primary
@@ -30,7 +30,7 @@ _ESTIMATE = sa.text("SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = 
 
 
 class SqlSnapshot:
-    """See `ports.Snapshot`; lives as long as the transaction of its connection."""
+    """See `ports.replica.Snapshot`; lives as long as the transaction of its connection."""
 
     def __init__(self, connection: AsyncConnection, point: Point, expected: int, now_ms: int) -> None:
         self._connection = connection

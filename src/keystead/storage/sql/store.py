@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
-from keystead.ports import Used
+from keystead.ports.store import Used
 from keystead.storage.sql.apps import SqlApps
 from keystead.storage.sql.engine import GLANCE, READ, WRITE, is_postgresql
 from keystead.storage.sql.keys import SqlKeys
@@ -32,7 +32,7 @@ _TAKE_WRITE_LOCK = sa.text(
 
 
 class SqlTables:
-    """See `ports.Tables`."""
+    """See `ports.store.Tables`."""
 
     def __init__(self, work: Work) -> None:
         self.organizations = SqlOrganizations(work)
@@ -49,7 +49,7 @@ class SqlTables:
 
 
 class SqlStore:
-    """Implements `ports.Store` and `UseStore`; whoever made the engine disposes of it."""
+    """Implements `ports.store.Store` and `UseStore`; whoever made the engine disposes of it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._is_postgresql = is_postgresql(engine)
@@ -62,19 +62,19 @@ class SqlStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlTables]:
-        """See `ports.Store.read`."""
+        """See `ports.store.Store.read`."""
         async with _connection(self._reading) as connection:
             await guarded(connection.begin().start())
             yield SqlTables(Work(connection))
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[SqlTables]:
-        """See `ports.Store.write`. Not to be entered again inside the block: it would wait for itself."""
+        """See `ports.store.Store`. Not to be entered again inside the block: it would wait for itself."""
         async with self._alone() as work:
             yield SqlTables(work)
 
     async def add_uses(self, used: Sequence[Used]) -> None:
-        """See `ports.UseStore.add_uses`. A write like any, lest two nodes' flushes lock each other out."""
+        """See `ports.store.UseStore`. A write like any, lest two nodes' flushes lock each other out."""
         async with self._alone() as work:
             await add_uses(work, used)
 

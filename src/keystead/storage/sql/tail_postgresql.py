@@ -17,7 +17,10 @@ HEARTBEAT_WITHIN_S = 1.5
 
 
 class PostgresqlTail:
-    """See `ports.Source.changed`. The first call, and each after a failure, connects and returns at once."""
+    """See `ports.replica.Source.changed`.
+
+    The first call, and each after a failure, connects and returns at once.
+    """
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect

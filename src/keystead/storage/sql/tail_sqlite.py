@@ -19,7 +19,7 @@ _END_WITHIN_S = 1.0
 
 
 class SqliteTail:
-    """See `ports.Source.changed`. The first call returns at once."""
+    """See `ports.replica.Source.changed`. The first call returns at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from keystead.domain.ids import OrganizationId, UserId
 from keystead.domain.tenants import Member, Role, User
-from keystead.ports import Listing, Page, TenantFilter
+from keystead.ports.store import Listing, Page, TenantFilter
 from keystead.storage.sql.paging import fetch_page, fold, name_holds
 from keystead.storage.sql.schema import members, organizations, users
 from keystead.storage.sql.seam import Work
@@ -27,7 +27,15 @@ COLUMNS = (
     _T.suspended_by_id,
     _T.revision,
 )
+_ALL = sa.select(*COLUMNS)
+_BY_ID = _ALL.where(_T.id == sa.bindparam("wanted"))
+_BY_EMAIL = _ALL.where(_T.email == sa.bindparam("wanted"))
+_BY_EXTERNAL_ID = _ALL.where(_T.external_id == sa.bindparam("wanted"))
+
 _MEMBER_COLUMNS = (_M.organization_id, _M.user_id, _M.role, _M.created_at)
+_MEMBER = sa.select(*_MEMBER_COLUMNS).where(
+    _M.organization_id == sa.bindparam("organization"), _M.user_id == sa.bindparam("user")
+)
 
 
 def decode_user(row: Sequence[Any]) -> User:
@@ -54,22 +62,22 @@ def _decode_both(row: Sequence[Any]) -> tuple[Member, User]:
 
 
 class SqlUsers:
-    """See `ports.Users`."""
+    """See `ports.store.Users`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def find(self, user_id: UserId) -> User | None:
         """By the primary key."""
-        return await self._one(_T.id == user_id)
+        return await self._one(_BY_ID, user_id)
 
     async def find_email(self, email: str) -> User | None:
         """By the unique e-mail address, in lower case as it is kept."""
-        return await self._one(_T.email == email)
+        return await self._one(_BY_EMAIL, email)
 
     async def find_external(self, external_id: str) -> User | None:
         """By the unique external id."""
-        return await self._one(_T.external_id == external_id)
+        return await self._one(_BY_EXTERNAL_ID, external_id)
 
     async def insert(self, user: User) -> None:
         await self._work.change(sa.insert(users).values({**_encode(user), "number": next_number(_T.number)}))
@@ -79,11 +87,11 @@ class SqlUsers:
 
     async def list(self, wanted: TenantFilter, page: Page) -> Listing[User]:
         """In the order of an index. Users have no labels, so those do not filter."""
-        statement = sa.select(*COLUMNS).where(*_matches(wanted))
+        statement = _ALL.where(*_matches(wanted))
         return await fetch_page(self._work, statement, page, order=(_T.created_at, _T.id), decode=decode_user)
 
-    async def _one(self, condition: sa.ColumnElement[bool]) -> User | None:
-        row = await self._work.row(sa.select(*COLUMNS).where(condition))
+    async def _one(self, statement: sa.Select[Any], wanted: str) -> User | None:
+        row = await self._work.row(statement, {"wanted": wanted})
         return None if row is None else decode_user(row)
 
 
@@ -121,14 +129,14 @@ def _encode(user: User) -> dict[str, object]:
 
 
 class SqlMembers:
-    """See `ports.Members`."""
+    """See `ports.store.Members`."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def find(self, organization_id: OrganizationId, user_id: UserId) -> Member | None:
         """By the primary key."""
-        row = await self._work.row(sa.select(*_MEMBER_COLUMNS).where(*_is(organization_id, user_id)))
+        row = await self._work.row(_MEMBER, {"organization": organization_id, "user": user_id})
         return None if row is None else _decode_member(row)
 
     async def insert(self, member: Member) -> None:

@@ -5,54 +5,45 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from keystead.ports import Used
+from keystead.ports.store import Used
 from keystead.storage.sql.schema import keys, versions
 from keystead.storage.sql.seam import Work
 
 
 async def add_uses(work: Work, used: Sequence[Used]) -> None:
-    """Two statements by primary keys, whatever the number of rows: they go along as one JSON text."""
+    """Two statements by primary keys, whatever the number of rows: they go along as one JSON text.
+
+    The database adds up what belongs to one key: here that would keep attempts waiting.
+    """
     if not used:
         return
-    statements = _ADD_TO[work.is_postgresql]
-    await work.change(statements[versions.name].bindparams(rows=_by_version(used)))
-    await work.change(statements[keys.name].bindparams(rows=_by_key(used)))
+    rows = {"rows": msgspec.json.encode(used).decode()}
+    for statement in _ADD[work.is_postgresql]:
+        await work.change(statement, rows)
 
 
-# SQLAlchemy has no words for a table of JSON that both databases understand.
+# SQLAlchemy has no words for a table of JSON that both databases understand. A row is a `Used`, as an array.
 _ROWS = {
-    True: "json_to_recordset(CAST(:rows AS json)) AS used (id text, uses bigint, at bigint)",
-    False: "(SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.uses') AS uses,"
-    " json_extract(value, '$.at') AS at FROM json_each(:rows)) AS used",
+    True: "SELECT it->>0 AS key_id, it->>1 AS version_id, CAST(it->>2 AS bigint) AS uses,"
+    " CAST(it->>3 AS bigint) AS at FROM json_array_elements(CAST(:rows AS json)) AS it",
+    # Its arrows came with SQLite 3.38, which not every system has.
+    False: "SELECT json_extract(value, '$[0]') AS key_id, json_extract(value, '$[1]') AS version_id,"
+    " json_extract(value, '$[2]') AS uses, json_extract(value, '$[3]') AS at FROM json_each(:rows)",
 }
 
 
-def _add_to(table: str, rows: str) -> sa.TextClause:
+def _add_to(table: str, column: str, rows: str) -> sa.TextClause:
+    totals = (
+        f"SELECT {column} AS id, sum(uses) AS uses, max(at) AS at FROM ({rows}) AS used GROUP BY {column}"  # noqa: S608 - names of ours
+    )
     return sa.text(
-        f"UPDATE {table} SET use_count = use_count + used.uses,"  # noqa: S608 - names of ours
-        " last_used_at = CASE WHEN last_used_at >= used.at THEN last_used_at ELSE used.at END"
-        f" FROM {rows} WHERE {table}.id = used.id"
+        f"UPDATE {table} SET use_count = use_count + total.uses,"  # noqa: S608 - likewise
+        " last_used_at = CASE WHEN last_used_at >= total.at THEN last_used_at ELSE total.at END"
+        f" FROM ({totals}) AS total WHERE {table}.id = total.id"
     )
 
 
-_ADD_TO = {
-    is_postgresql: {table.name: _add_to(table.name, rows) for table in (versions, keys)}
+_ADD = {
+    is_postgresql: (_add_to(versions.name, "version_id", rows), _add_to(keys.name, "key_id", rows))
     for is_postgresql, rows in _ROWS.items()
 }
-
-
-def _by_version(used: Sequence[Used]) -> str:
-    return _json({use.version_id: (use.uses, use.last_used_ms) for use in used})
-
-
-def _by_key(used: Sequence[Used]) -> str:
-    totals: dict[str, tuple[int, int]] = {}
-    for use in used:
-        count, last_ms = totals.get(use.key_id, (0, use.last_used_ms))
-        totals[use.key_id] = (count + use.uses, max(last_ms, use.last_used_ms))
-    return _json(totals)
-
-
-def _json(totals: dict[str, tuple[int, int]]) -> str:
-    rows = [{"id": name, "uses": count, "at": at_ms} for name, (count, at_ms) in totals.items()]
-    return msgspec.json.encode(rows).decode()

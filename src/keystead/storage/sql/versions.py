@@ -64,6 +64,21 @@ KEY_COLUMNS = (
     _K.revision,
 )
 
+# One key in one statement. Its own columns stand beside its first version, and are empty beside the others:
+# a key that is rotated every day has thousands.
+ONE_KEY = (
+    sa.select(*VERSION_COLUMNS, *KEY_COLUMNS)
+    .select_from(versions.outerjoin(keys, sa.and_(_K.id == _V.key_id, _V.position == 0)))
+    .order_by(_V.position)
+)
+
+
+def decode_one_key(rows: Sequence[sa.Row[Any]]) -> Key | None:
+    """The key from rows of `ONE_KEY`; None from no rows."""
+    if not rows:
+        return None
+    return decode_key(rows[0][len(VERSION_COLUMNS) :], tuple(decode_version(row) for row in rows))
+
 
 def decode_version(row: Sequence[Any]) -> Version:
     """A version from `VERSION_COLUMNS`."""
@@ -112,7 +127,7 @@ def decode_key(row: Sequence[Any], held: tuple[Version, ...]) -> Key:
 
 
 def encode_key(key: Key) -> dict[str, object]:
-    """The columns of a key that its changes write: all but its number and its uses."""
+    """The columns of a key, all but its number and its uses."""
     by = key.disabled_by
     return {
         "id": key.id,

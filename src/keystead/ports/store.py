@@ -1,29 +1,19 @@
-"""The seams: what services need from the outside, as small Protocols in the domain's words.
+"""What services ask of the primary, and of the counting of uses that are written to it.
 
 Every method of a table raises `Unavailable` when the store cannot be read or written.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.domain.audit import Entry, Subject
-from keystead.domain.errors import Unavailable
 from keystead.domain.ids import AppId, KeyId, NodeId, OrganizationId, UserId, VersionId
-from keystead.domain.instants import NEVER
 from keystead.domain.keys import Key, KeyType, OwnerKind, Status
-from keystead.domain.policy import Rules, Tenant
-from keystead.domain.tenants import App, CatalogueScope, Member, Organization, Role, User
+from keystead.domain.tenants import App, CatalogueScope, Member, Organization, User
 from keystead.domain.verdict import Known
-
-Clock = Callable[[], int]
-"""Now, in whole milliseconds since 1970."""
-
-Entropy = Callable[[int], bytes]
-"""So many bytes from the operating system's source of chance."""
 
 T = TypeVar("T")
 
@@ -189,16 +179,20 @@ class Keys(Protocol):
 
     async def insert(self, key: Key) -> None: ...
 
-    async def update(self, key: Key) -> None:
-        """Write the key as it is now, and those of its versions that are new or have changed.
+    async def update(self, before: Key, after: Key) -> None:
+        """Write what of a key has changed, versions that are new included; nothing when nothing has.
 
-        Leaves `use_count` and `last_used_at` alone: those belong to `UseStore`.
+        `before` is the key as this transaction has read or written it. Leaves `use_count` and `last_used_at`
+        alone: those belong to `UseStore`.
         """
 
     async def list(self, wanted: KeyFilter, page: Page) -> Listing[Key]: ...
 
     async def count_live(self, owner_id: AppId | UserId, now: datetime) -> int:
         """How many keys of an app or user are neither revoked nor expired."""
+
+    async def any_usable(self, app_id: AppId, now: datetime) -> bool:
+        """Whether an app has a key that is usable at `now`, as `Key.is_usable` says."""
 
     async def unrevoked(
         self, *, organization_id: OrganizationId | None = None, owner_id: AppId | UserId | None = None
@@ -264,7 +258,8 @@ class Idempotency(Protocol):
 
     async def find(self, principal: str, method: str, path: str, key: str) -> Recorded | None: ...
 
-    async def insert(self, recorded: Recorded) -> None: ...
+    async def insert(self, recorded: Recorded) -> None:
+        """Add it; raises Conflict (`idempotency-in-progress`) when it is there already."""
 
     async def purge(self, before: datetime) -> int:
         """Delete what was recorded at the instant or before it; says how many."""
@@ -350,169 +345,6 @@ class Store(Protocol):
         Leaving the block commits, durably; an exception in it undoes all. What is read inside cannot change
         before the commit, so reading, deciding and writing never loses an update.
         """
-
-
-class Replica(Protocol):
-    """A node's copy of what verdicts rest on: read in memory, without waiting."""
-
-    def find(self, digest: bytes) -> Known | None:
-        """What is known of a token, by its digest, dead versions included; None if it was never ours.
-
-        Answers as of the newest epoch that this node has applied. Raises Unavailable when it cannot be read.
-        """
-
-    def age_ms(self) -> int:
-        """How long ago, at least, this node proved itself level with the primary; huge if it never did.
-
-        By the clock of the machine's boot, which nobody sets.
-        """
-
-    def applied_epoch(self) -> int:
-        """The newest epoch that this node has applied; 0 at the beginning."""
-
-    async def await_applied(self, epoch: int, within: timedelta) -> bool:
-        """Wait until this node has applied `epoch`; False if it did not in time."""
-
-
-class Point(NamedTuple):
-    """A point in the primary's history: an epoch, with the random mark that tells two histories apart."""
-
-    epoch: int
-    mark: bytes
-
-
-BEGINNING = Point(0, b"")
-"""Before the first change; in every history."""
-
-
-class VersionRow(NamedTuple):
-    """A version as verdicts need it, with its key's state: what `Known` is made from.
-
-    `rules` are the key's rules as they are stored: equal ones are equal, and `Source.read_rules` reads them.
-    `ended` says that the version had retired when it was read: then it has for good, also when the wall clock
-    is set back later.
-    """
-
-    digest: bytes
-    key_id: str
-    version_id: str
-    revoked: bool
-    disabled: bool
-    expires_at_ms: int
-    retires_at_ms: int
-    about: bytes
-    rules: tuple[object, ...]
-    ended: bool = False
-
-
-class RoleRow(NamedTuple):
-    """A user's role in an organization; None: no longer a member."""
-
-    organization_id: str
-    user_id: str
-    role: Role | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What has changed since a point of the primary's history, as it is at the newest one.
-
-    `passed` are the epochs after the first point, oldest first; empty when nothing has changed. `versions`
-    are all versions of every key that changed; `gone` the digests of tokens whose keys were purged.
-    """
-
-    passed: Sequence[Point]
-    versions: Sequence[VersionRow] = ()
-    tenants: Sequence[Tenant] = ()
-    roles: Sequence[RoleRow] = ()
-    gone: Sequence[bytes] = ()
-
-
-class RefusalKind(StrEnum):
-    """What of a key (the first two), a version or a tenant is refused, and why."""
-
-    REVOKED = "revoked"
-    DISABLED = "disabled"
-    RETIRED = "retired"
-    SUSPENDED = "suspended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What a node goes on refusing that its primary, put back to an earlier state, no longer does.
-
-    `id` is the key's, the version's or the tenant's that is refused. Keys and versions also have `key_id` and
-    `digest`, of a token by which the key was known; `retires_at_ms` is when a version retires.
-    """
-
-    kind: RefusalKind
-    id: str
-    key_id: str = ""
-    digest: bytes = b""
-    retires_at_ms: int = NEVER
-
-
-Resubmit = Callable[[Sequence[Refusal]], Awaitable[None]]
-"""Brings refusals to the primary again, leaving those that it has or cannot have. Raises Unavailable."""
-
-
-class Snapshot(Protocol):
-    """The whole primary at one point, in portions, so that no more than one of them is in memory."""
-
-    @property
-    def point(self) -> Point: ...
-
-    @property
-    def expected(self) -> int:
-        """About how many versions there are, for showing progress."""
-
-    def tenants(self) -> AsyncIterator[Sequence[Tenant]]:
-        """All organizations, apps and users, deleted ones too."""
-
-    def roles(self) -> AsyncIterator[Sequence[RoleRow]]: ...
-
-    def versions(self) -> AsyncIterator[Sequence[VersionRow]]:
-        """All versions, in the order of their digests' bytes."""
-
-
-class ReadOnly(Unavailable):
-    """The primary can be read, but this could not be written: its disk is full, say."""
-
-
-class Source(Protocol):
-    """What the applier of a node reads of the primary. Every method raises Unavailable."""
-
-    async def news(self, after: Point) -> News | None:
-        """All that changed since `after`, in one consistent view.
-
-        None when `after` is not in this primary's history, or when so much changed that starting from a
-        snapshot is cheaper. Unavailable too from a standby: it cannot prove that nothing newer was committed.
-        """
-
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """One consistent view of everything; not bounded by the time that a statement may take."""
-
-    async def newest_common(self, points: Sequence[Point]) -> Point:
-        """The newest of `points` that is in this primary's history; `BEGINNING` if none is."""
-
-    def read_rules(self, stored: tuple[object, ...]) -> Rules | None:
-        """The rules of a `VersionRow`; None when they hold one that this version does not know."""
-
-    async def report(self, node: Node) -> None:
-        """Tell the primary which epoch the node has applied, and that it was seen just now, by its clock.
-
-        Raises ReadOnly when the primary refuses to write, so that changes cannot be expected of it either; on
-        SQLite, whose one node need not be told of itself, whenever the primary can at least be read.
-        """
-
-    async def changed(self, within: timedelta) -> None:
-        """Return as soon as the primary may have changed, and after `within` at the latest.
-
-        Notices within that time when the connection to the primary has died without a word.
-        """
-
-    async def close(self) -> None:
-        """Give back what waiting for changes holds."""
 
 
 class Uses(Protocol):

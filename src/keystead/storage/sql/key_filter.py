@@ -1,0 +1,115 @@
+"""Which keys a filter wants, as conditions of SQL."""
+
+from datetime import datetime
+from typing import assert_never
+
+import sqlalchemy as sa
+
+from keystead.domain.ids import AppId, UserId
+from keystead.domain.keys import OwnerKind, Status
+from keystead.ports.store import KeyFilter
+from keystead.storage.sql.paging import labels_hold, name_holds
+from keystead.storage.sql.schema import apps, keys, users
+
+Condition = sa.ColumnElement[bool]
+Now = datetime | sa.BindParameter[datetime]
+
+_K = keys.c
+
+
+def matches(wanted: KeyFilter) -> list[Condition]:
+    """What all hold for the keys that are wanted."""
+    return [
+        _K.ephemeral if wanted.ephemeral else sa.not_(_K.ephemeral),
+        has_status(wanted.status, wanted.now),
+        *_equals(wanted),
+        *_owner_is(wanted),
+        *_looks_like(wanted),
+        *_by_time(wanted),
+        *labels_hold(_K.labels, wanted.labels),
+    ]
+
+
+def expired(now: Now) -> Condition:
+    """As `Key.is_expired` says it."""
+    return sa.and_(_K.expires_at.is_not(None), _K.expires_at <= now)
+
+
+def has_status(status: Status | None, now: Now) -> Condition:
+    """As `Key.status` says it."""
+    unrevoked, enabled = _K.revoked_at.is_(None), _K.disabled_at.is_(None)
+    match status:
+        case None:
+            return unrevoked
+        case Status.REVOKED:
+            return _K.revoked_at.is_not(None)
+        case Status.DISABLED:
+            return sa.and_(unrevoked, sa.not_(enabled))
+        case Status.EXPIRED:
+            return sa.and_(unrevoked, enabled, expired(now))
+        case Status.ACTIVE:
+            return sa.and_(unrevoked, enabled, sa.not_(expired(now)))
+        case _:
+            assert_never(status)
+
+
+def owned_by(owner_id: AppId | UserId | sa.BindParameter[str]) -> Condition:
+    """Whether it is a key of the app or user."""
+    return sa.or_(_K.app_id == owner_id, _K.user_id == owner_id)
+
+
+def _equals(wanted: KeyFilter) -> list[Condition]:
+    pairs = (
+        (_K.organization_id, wanted.organization_id),
+        (_K.type, wanted.type),
+        (_K.last4, wanted.last4),
+    )
+    return [column == value for column, value in pairs if value is not None]
+
+
+def _owner_is(wanted: KeyFilter) -> list[Condition]:
+    conditions: list[Condition] = []
+    if wanted.owner_kind is OwnerKind.INSTANCE:
+        # Root keys alone have none, and on this column there is an index in the order of the list.
+        conditions.append(_K.organization_id.is_(None))
+    if wanted.owner_id is not None:
+        conditions.append(_owner_column_is(wanted.owner_kind, wanted.owner_id))
+    elif wanted.owner_kind is not None:
+        conditions.append(_K.owner_kind == wanted.owner_kind)
+    if wanted.external_id is not None:
+        app = sa.select(apps.c.id).where(apps.c.external_id == wanted.external_id)
+        user = sa.select(users.c.id).where(users.c.external_id == wanted.external_id)
+        conditions.append(sa.or_(_K.app_id == app.scalar_subquery(), _K.user_id == user.scalar_subquery()))
+    return conditions
+
+
+def _owner_column_is(kind: OwnerKind | None, owner_id: AppId | UserId) -> Condition:
+    # One column where the kind is known, which says it all: its index then gives the order of the list too.
+    match kind:
+        case OwnerKind.APP:
+            return _K.app_id == owner_id
+        case OwnerKind.USER:
+            return _K.user_id == owner_id
+        case OwnerKind.INSTANCE | None:
+            return owned_by(owner_id)
+        case _:
+            assert_never(kind)
+
+
+def _looks_like(wanted: KeyFilter) -> list[Condition]:
+    conditions: list[Condition] = []
+    if wanted.name is not None:
+        conditions.append(name_holds(_K.name_folded, wanted.name))
+    if wanted.start is not None:
+        # Not LIKE, which in SQLite overlooks the case of letters.
+        conditions.append(sa.func.substr(_K.start, 1, len(wanted.start)) == wanted.start)
+    return conditions
+
+
+def _by_time(wanted: KeyFilter) -> list[Condition]:
+    conditions: list[Condition] = []
+    if wanted.expires_before is not None:
+        conditions.append(_K.expires_at < wanted.expires_before)
+    if wanted.unused_since is not None:
+        conditions.append(sa.func.coalesce(_K.last_used_at, _K.created_at) < wanted.unused_since)
+    return conditions
