@@ -3,12 +3,13 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 SWAGGER := src/keystead/api/static/swagger-ui
+DASHBOARD := src/keystead/dashboard
 export PYTHON
 
 .PHONY: setup run test lint types imports bench lock docs
 .DEFAULT_GOAL := setup
 
-setup: .venv/.runtime $(SWAGGER)/swagger-ui-bundle.js
+setup: .venv/.runtime $(SWAGGER)/swagger-ui-bundle.js $(DASHBOARD)/static/manifest.json .venv/.locales
 
 run: setup
 	@exec $(BIN)/keystead serve
@@ -64,9 +65,19 @@ INSTALL = $(BIN)/pip install --quiet --quiet --disable-pip-version-check
 	@$(INSTALL) --require-hashes --requirement locks/dev.txt
 	@touch $@
 
-$(SWAGGER)/swagger-ui-bundle.js: package-lock.json .npmrc
+node_modules/.package-lock.json: package-lock.json .npmrc
 	@scripts/system-packages npm
 	@npm ci --silent
+	@touch $@
+
+$(SWAGGER)/swagger-ui-bundle.js: node_modules/.package-lock.json
 	@mkdir -p $(SWAGGER)
 	@cd node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js favicon-32x32.png "$(CURDIR)/$(SWAGGER)"
+	@touch $@
+
+$(DASHBOARD)/static/manifest.json: node_modules/.package-lock.json scripts/assets.py $(wildcard $(DASHBOARD)/static_src/* $(DASHBOARD)/static_src/*/*)
+	@$(PYTHON) -m scripts.assets
+
+.venv/.locales: .venv/.runtime scripts/locales.py $(wildcard $(DASHBOARD)/locales/*/ $(DASHBOARD)/locales/*/*.po)
+	@$(BIN)/python -m scripts.locales
 	@touch $@

@@ -26,7 +26,8 @@ def powers() -> Rows:
     """Who may do what."""
     yield ("to", "root key with", *Role)
     for power, rule in POWERS.items():
-        yield (power, f"`{rule.scope}`", *("yes" if role in rule.roles else "-" for role in Role))
+        scope = "-" if rule.scope is None else f"`{rule.scope}`"
+        yield (power, scope, *("yes" if rule.people or role in rule.roles else "-" for role in Role))
 
 
 def refusals() -> Rows:

@@ -20,6 +20,8 @@ _JOINT = r"(?:_|%(?:25)*5[Ff])"
 _TOKEN = re.compile(
     rf"([a-z][a-z0-9]{{1,15}}{_JOINT}(?:sk|rk){_JOINT}(?:live|test){_JOINT}[0-9A-Za-z]{{4}})[0-9A-Za-z]+"
 )
+# What opens one of our links; only ever in a query.
+_SECRET = re.compile(r"(\bsecret=)[0-9A-Za-z]+")
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -56,8 +58,12 @@ def configure_logging(*, json: bool, stream: TextIO, quiet: bool = False) -> Non
 
 
 def mask_tokens(text: str, ellipsis: str = "…") -> str:
-    """`text` with each secret or root token of our format, or a part of one, cut to its readable start."""
-    return _TOKEN.sub(lambda found: found[1] + ellipsis, text)
+    """`text` with each secret or root token of our format, or a part of one, cut to its readable start.
+
+    The secret of a link's address is cut out whole.
+    """
+    masked = _TOKEN.sub(lambda found: found[1] + ellipsis, text)
+    return _SECRET.sub(lambda found: found[1] + ellipsis, masked)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

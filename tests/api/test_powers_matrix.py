@@ -185,6 +185,11 @@ async def _a_member_to_add(scene: Scene, _who: str) -> tuple[dict[str, str], Jso
     return await _organization(scene, ""), body
 
 
+async def _somebody_to_invite(scene: Scene, _who: str) -> tuple[dict[str, str], Json | None]:
+    body = {"email": f"{secrets.token_hex(8)}@example.com", "role": "viewer"}
+    return await _organization(scene, ""), body
+
+
 async def _a_scope_to_add(_scene: Scene, _who: str) -> tuple[dict[str, str], Json | None]:
     return {}, {"name": f"jobs:{secrets.token_hex(4)}"}
 
@@ -321,6 +326,10 @@ TABLE = [
     ),
     Row(route="PATCH /users/{user}", aim=aims({"name": "New"})(_own_user), stranger=403, root="users:*"),
     Row(route="PUT /users/external/{external_id}", aim=_a_user_to_make, stranger=403, root="users:*"),
+    # Links: signing people in is the provider's, inviting them a manager's.
+    Row(route="POST /users/{user}/sign-in-links", aim=aims({})(_own_user), stranger=403, root="users:*"),
+    Row(route="POST /users/{user}/password-reset-links", aim=aims()(_own_user), stranger=403, root="users:*"),
+    Row(route=f"POST {ORG}/invitations", aim=_somebody_to_invite, roles="oa", root="users:*"),
     # Keys, by where they belong.
     Row(route=f"POST {APP}/keys", aim=aims({"name": "Key"})(_app), roles="oad", root="keys:*"),
     Row(route=f"GET {APP}/keys", aim=aims()(_app), roles="oadv", root="keys:*"),

@@ -248,6 +248,7 @@ def test_welcome_says_what_a_newcomer_needs_next_and_its_commands_work(run, data
     welcome = run("serve", "--port", str(free_port())).out
     assert "/api/docs" in welcome
     assert "Dashboard" in welcome
+    assert len(re.findall(r"  http://localhost:\d+/link\?secret=[0-9A-Za-z]{43}\n", welcome)) == 1
     lines = [line.strip() for line in welcome.splitlines()]
     (make_root,) = (line for line in lines if line.endswith("root-key create"))
     issue = [line for line in lines if " create --" in line or " list " in line]

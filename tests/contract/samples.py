@@ -7,7 +7,17 @@ from typing import Any
 
 from keystead.domain.audit import Entry, Subject, SubjectKind
 from keystead.domain.constraints import Constraint, ConstraintType
-from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, UserId, VersionId, make_id
+from keystead.domain.ids import (
+    AppId,
+    IdKind,
+    KeyId,
+    LinkId,
+    OrganizationId,
+    SessionId,
+    UserId,
+    VersionId,
+    make_id,
+)
 from keystead.domain.keys import (
     By,
     ByKind,
@@ -19,6 +29,8 @@ from keystead.domain.keys import (
     RevokedReason,
     Version,
 )
+from keystead.domain.links import Link, LinkKind
+from keystead.domain.sessions import Session
 from keystead.domain.tenants import App, CatalogueScope, Ceiling, Member, Organization, Role, Suspension, User
 from keystead.ports.store import Position, Recorded
 from keystead.storage.sql.store import SqlStore
@@ -109,6 +121,43 @@ def user(number: int = 1, **changes: Any) -> User:
 def member(number: int = 1, **changes: Any) -> Member:
     made = Member(
         organization_id=organization_id(1), user_id=user_id(number), role=Role.DEVELOPER, created_at=NOW
+    )
+    return replace(made, **changes)
+
+
+def session_id(number: int = 1) -> SessionId:
+    return SessionId(identifier(IdKind.SESSION, number))
+
+
+def session(number: int = 1, **changes: Any) -> Session:
+    made = Session(
+        id=session_id(number),
+        user_id=user_id(1),
+        created_at=NOW,
+        last_seen_at=NOW,
+        expires_at=NOW + 14 * DAY,
+        proven_at=NOW,
+        address="192.0.2.1",
+        agent="Firefox",
+    )
+    return replace(made, **changes)
+
+
+def link_id(number: int = 1) -> LinkId:
+    return LinkId(identifier(IdKind.LINK, number))
+
+
+def link(number: int = 1, **changes: Any) -> Link:
+    made = Link(
+        id=link_id(number),
+        kind=LinkKind.INVITATION,
+        digest=digest(number),
+        email=f"invited{number}@example.com",
+        organization_id=organization_id(1),
+        role=Role.VIEWER,
+        made_by=BY,
+        created_at=NOW,
+        expires_at=NOW + DAY,
     )
     return replace(made, **changes)
 

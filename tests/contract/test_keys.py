@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.instants import MILLISECOND
 from keystead.domain.keys import By, ByKind, KeyType, OwnerKind, RevokedReason, Status
-from keystead.ports.store import KeyFilter, Page
+from keystead.ports.store import KeyFilter, KeyOrder, Page, Position
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import (
@@ -196,6 +196,9 @@ def only(**wanted: Any) -> KeyFilter:
         pytest.param(only(start="ACME_PK"), [], id="start in other letter case"),
         pytest.param(only(start="%pk"), [], id="start is no pattern"),
         pytest.param(only(last4="0000"), [3], id="last4"),
+        pytest.param(only(text="0000"), [3], id="text is its last4"),
+        pytest.param(only(text="acme_pk"), [3], id="text begins its start"),
+        pytest.param(only(text="%pk"), [], id="text is no pattern"),
         pytest.param(only(labels={"a.b/c-d": "x", "0": "zero"}), [1], id="labels"),
         pytest.param(only(labels={"a.b/c-d": "y"}), [], id="label with another value"),
         pytest.param(only(external_id="crm-app"), [2], id="the app's external id"),
@@ -225,6 +228,35 @@ async def test_keys_are_filtered(store: SqlStore, wanted: KeyFilter, found: list
     async with store.read() as tables:
         listing = await tables.keys.list(wanted, Page())
     assert list(listing.items) == [LISTED[number - 1] for number in found]
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        pytest.param(KeyOrder.NEWEST, [4, 3, 2, 1], id="newest first"),
+        pytest.param(KeyOrder.NAME, [2, 1, 4, 3], id="by name in any letter case"),
+        pytest.param(KeyOrder.USED, [3, 1, 4, 2], id="used last first, never used last"),
+    ],
+)
+async def test_keys_are_listed_in_order_page_by_page(store: SqlStore, order: KeyOrder, found: list[int]):
+    await populate(store)
+    await keep(
+        store,
+        key(1, name="b", last_used_at=NOW - DAY),
+        key(2, name="A"),
+        key(3, name="C", last_used_at=NOW),
+        key(4, name="B"),
+    )
+    seen, page = [], Page(limit=1)
+    async with store.read() as tables:
+        while True:
+            listing = await tables.keys.list(only(order=order), page)
+            seen += [item.id for item in listing.items]
+            if not listing.more:
+                break
+            last = listing.items[-1]
+            page = Page(limit=1, after=Position(created_at=last.created_at, id=last.id))
+    assert seen == [key_id(number) for number in found]
 
 
 async def test_pages_hold_each_key_once_though_all_have_one_instant(store: SqlStore) -> None:

@@ -18,6 +18,7 @@ from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, digest, key, key_id, organization_id, populate, version
 from tests.contract.test_nodes import listed, node, report, unseen_for
+from tests.people import people
 
 
 def context_of(store: SqlStore) -> Context:
@@ -30,6 +31,7 @@ def context_of(store: SqlStore) -> Context:
         clock_ms=lambda: at_ms(NOW + 2 * DAY),
         entropy=lambda length: next(numbers).to_bytes(length),
         seals=Seals(b"x" * 32),
+        people=people(),
     )
 
 

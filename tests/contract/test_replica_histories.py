@@ -32,6 +32,7 @@ from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
 from tests.contract.conftest import set_up_now
 from tests.contract.samples import NOW, digest, identifier, key, key_id, populate
+from tests.people import people
 
 OPERATOR = Actor(principal=Operator())
 ATTEMPT, ANY = Attempt(now_ms=at_ms(NOW)), Demands(environment=None, owner=None)
@@ -73,6 +74,7 @@ async def running(primary: Path, folder: Folder) -> AsyncIterator[Running]:
         clock_ms=lambda: at_ms(NOW),
         entropy=lambda length: next(_CHANCE).to_bytes(length),
         seals=Seals(b"x" * 32),
+        people=people(),
     )
     applier = Applier(
         files=files,

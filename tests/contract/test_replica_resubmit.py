@@ -31,6 +31,7 @@ from tests.contract.samples import (
     version,
     version_id,
 )
+from tests.people import people
 
 SYSTEM = System().by
 
@@ -50,6 +51,7 @@ async def context(store: SqlStore) -> Context:
         clock_ms=lambda: at_ms(NOW),
         entropy=lambda length: next(numbers).to_bytes(length),
         seals=Seals(b"x" * 32),
+        people=people(),
     )
 
 

@@ -13,21 +13,22 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Misconfigured
+from keystead.domain.instants import at_ms
 from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.migrate import SCRIPTS, SchemaKind, SchemaState, migrate, schema_state, set_up
 from keystead.storage.sql.schema import METADATA
 from keystead.storage.sql.store import SqlStore
-from tests.contract.samples import NOW, key, key_id, populate
+from tests.contract.samples import NOW, key, key_id, populate, user, user_id
 
-COPY_NAME = "keystead-0002-20260301T120000Z.sqlite3.bak"
+COPY_NAME = "keystead-0003-20260301T120000Z.sqlite3.bak"
 
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "0004", "0003"
 def upgrade():
     with op.batch_alter_table("facts") as facts:
         facts.add_column(sa.Column("note", sa.Text()))
@@ -40,8 +41,19 @@ def upgrade():
 def program(folder: Path, *, more: str = "") -> Path:
     """The migrations of a newer program, with one more revision."""
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0003_next.py").write_text(NEXT.format(more=more))
+    (folder / "versions" / "0004_next.py").write_text(NEXT.format(more=more))
     return folder
+
+
+async def insert_as_before(connection: AsyncConnection) -> None:
+    """The first user of the samples, as a program made it that knew no sign-in."""
+    await connection.execute(
+        sa.text(
+            "INSERT INTO users (id, number, email, name, name_folded, metadata, created_at, revision)"
+            " VALUES (:id, 1, 'user1@example.com', 'User 1', 'user 1', '{}', :at, 1)"
+        ),
+        {"id": user_id(), "at": at_ms(NOW)},
+    )
 
 
 def earlier_program(folder: Path, revision: str) -> Path:
@@ -70,8 +82,8 @@ async def columns_of(engine: AsyncEngine, table: str) -> set[str]:
 
 
 async def test_an_empty_database_is_set_up_once(empty: AsyncEngine) -> None:
-    current = SchemaState(kind=SchemaKind.CURRENT, database="0002", program="0002")
-    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0002")
+    current = SchemaState(kind=SchemaKind.CURRENT, database="0003", program="0003")
+    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0003")
     assert await schema_state(empty) == nothing
     assert await set_up(empty, now=NOW) == nothing
     assert await schema_state(empty) == current
@@ -148,7 +160,7 @@ async def test_an_older_schema_is_migrated_with_what_it_holds(engine: AsyncEngin
     async with store.write() as tables:
         await tables.keys.insert(key())
     scripts = program(tmp_path / "newer")
-    older = SchemaState(kind=SchemaKind.OLDER, database="0002", program="0003")
+    older = SchemaState(kind=SchemaKind.OLDER, database="0003", program="0004")
     assert await schema_state(engine, scripts=scripts) == older
     assert await migrate(engine, now=NOW, scripts=scripts) == older
     assert (await schema_state(engine, scripts=scripts)).kind is SchemaKind.CURRENT
@@ -163,12 +175,23 @@ async def test_every_schema_that_was_released_becomes_todays(empty: AsyncEngine,
     first = earlier_program(tmp_path / "first", "0001")
     assert (await set_up(empty, now=NOW, scripts=first)).program == "0001"
     assert "nodes" not in await tables_of(empty)
-    await populate(SqlStore(empty))
+    await populate(SqlStore(empty), users=0)
+    async with empty.begin() as connection:
+        await insert_as_before(connection)
     assert (await migrate(empty, now=NOW)).database == "0001"
     async with empty.begin() as connection:
         assert await connection.run_sync(differences) == []
         names = await connection.exec_driver_sql("SELECT name FROM organizations")
         assert names.scalars().all() == ["Organization 1"]
+    async with SqlStore(empty).read() as tables:
+        assert await tables.users.find(user_id()) == user()
+
+
+async def test_an_older_program_may_go_on_making_users(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await insert_as_before(connection)
+    async with SqlStore(engine).read() as tables:
+        assert await tables.users.find(user_id()) == user()
 
 
 async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgresql(
@@ -179,7 +202,7 @@ async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgres
     scripts, data = program(tmp_path / "newer"), tmp_path / "data"
     data.mkdir()
     if isinstance(primary, str):
-        with pytest.raises(Misconfigured, match=r"0002.*0003.*run `keystead migrate` first") as caught:
+        with pytest.raises(Misconfigured, match=r"0003.*0004.*run `keystead migrate` first") as caught:
             await set_up(engine, now=NOW, data=data, scripts=scripts)
         assert caught.value.setting == "KEYSTEAD_DATABASE_URL"
         assert "note" not in await columns_of(engine, "facts")
@@ -217,9 +240,9 @@ async def test_a_migration_that_fails_leaves_all_as_it_was(
 @pytest.mark.parametrize("bring_up", [set_up, migrate], ids=["serve", "migrate"])
 async def test_a_newer_schema_is_refused_naming_both(engine: AsyncEngine, tmp_path: Path, bring_up) -> None:
     await migrate(engine, now=NOW, scripts=program(tmp_path / "newer"))
-    newer = SchemaState(kind=SchemaKind.NEWER, database="0003", program="0002")
+    newer = SchemaState(kind=SchemaKind.NEWER, database="0004", program="0003")
     assert await schema_state(engine) == newer
-    with pytest.raises(Misconfigured, match=r"0003.*0002"):
+    with pytest.raises(Misconfigured, match=r"0004.*0003"):
         await bring_up(engine, now=NOW)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from keystead.domain.errors import InvalidInput
 from keystead.domain.keys import Environment
-from keystead.domain.tenants import Ceiling, Role
+from keystead.domain.tenants import Ceiling, Role, Theme
 from keystead.ports.store import Page, Position, TenantFilter
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
@@ -46,7 +46,17 @@ FULL_APP = app(
     metadata=ANYTHING,
     suspension=SUSPENSION,
 )
-FULL_USER = user(external_id="hr:1", metadata=ANYTHING, suspension=SUSPENSION)
+FULL_USER = user(
+    external_id="hr:1",
+    metadata=ANYTHING,
+    suspension=SUSPENSION,
+    operator=True,
+    password="$argon2id$made-up",
+    email_confirmed_at=NOW,
+    language="pt-BR",
+    theme=Theme.DARK,
+    time_zone="Europe/Berlin",
+)
 
 
 async def names(table, wanted: TenantFilter) -> list[str]:
@@ -178,6 +188,15 @@ async def test_a_user_comes_back_as_it_was_put_in(store: SqlStore) -> None:
         await tables.users.update(user(email="new@example.com"))
         assert await tables.users.find_email("user1@example.com") is None
         assert await tables.users.find_email("new@example.com") == user(email="new@example.com")
+
+
+async def test_operators_are_counted_without_suspended_ones(store: SqlStore) -> None:
+    await populate(store, users=2)
+    async with store.write() as tables:
+        assert await tables.users.count_operators() == 0
+        await tables.users.update(user(1, operator=True))
+        await tables.users.insert(user(3, operator=True, suspension=SUSPENSION))
+        assert await tables.users.count_operators() == 1
 
 
 async def test_users_are_filtered(store: SqlStore) -> None:

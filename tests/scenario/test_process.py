@@ -163,7 +163,7 @@ def test_every_answer_problem_and_log_line_has_the_requests_id(keystead: Keystea
         "GET /api/v1/scopes?nothing=1": 422,
         "PUT /api/v1/scopes": 405,
         "POST /api/v1/organizations": 400,
-        "GET /nothing": 404,
+        "GET /api/nothing": 404,
         "GET /api/openapi.json": 200,
     }
     for request, status in asked.items():

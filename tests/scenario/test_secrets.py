@@ -19,6 +19,7 @@ from tests.api.world import opened_world
 from tests.scenario.servers import Json, Keystead, raw_get, run_keystead, send_raw
 from tests.servers import Postgres
 
+ADMIN_PASSWORD = "scenario-password-" + "9876543210" * 2
 SECRET_KEY = "scenario-secret-key-" + "0123456789" * 2
 
 
@@ -82,8 +83,7 @@ def use_everything(keystead: Keystead, walk: Walk) -> None:
 
     app = keystead.app()
     organization, name = app["organization_id"], {"name": "Key"}
-    keys = f"apps/{app['id']}/keys"
-    before = set(walk.tokens)
+    keys, before = f"apps/{app['id']}/keys", set(walk.tokens)
     key = ask("POST", keys, makes=True, json=name, headers={"Idempotency-Key": "one"})
     [token] = walk.tokens - before
     ask("POST", keys, json=name, headers={"Idempotency-Key": "one"})
@@ -93,6 +93,7 @@ def use_everything(keystead: Keystead, walk: Walk) -> None:
         "POST", f"organizations/{organization}/members", json={"email": "a@b.example", "role": "owner"}
     )
     ask("POST", f"users/{member['user_id']}/keys", makes=True, json={"name": "Mine"})
+    make_links(keystead, walk, organization, member["user_id"])
 
     for body in ({"token": token}, {"token": token, "explain": True}, {"token": token + "x"}):
         ask("POST", "verify", json=body)
@@ -134,6 +135,22 @@ def use_everything(keystead: Keystead, walk: Walk) -> None:
     walk.look_into("metrics", metrics.content)
 
 
+def make_links(keystead: Keystead, walk: Walk, organization: str, user: str) -> None:
+    """Make a link of each kind, twice with one `Idempotency-Key`, and open it."""
+    for path, sent in (
+        (f"users/{user}/sign-in-links", {}),
+        (f"users/{user}/password-reset-links", None),
+        (f"organizations/{organization}/invitations", {"email": "c@d.example", "role": "viewer"}),
+    ):
+        headers = {"Idempotency-Key": path}
+        made, again = (keystead.made("POST", path, sent, headers=headers) for _ in range(2))
+        url = made.pop("url")
+        walk.tokens.add(url.rpartition("=")[2])
+        opened = keystead.client.get(url.partition(f":{keystead.port}")[2])
+        for what in (made, again, opened.headers):
+            walk.look_into(f"POST {path}", str(what))
+
+
 def break_in_the_middle(keystead: Keystead, walk: Walk, app: Json, status: int) -> httpx.Response:
     """A mutation that fails when its token has been made already."""
     path = f"apps/{app['id']}/keys"
@@ -150,8 +167,9 @@ def require_traceback(keystead: Keystead, answer: httpx.Response) -> None:
 
 
 def test_a_server_on_sqlite_leaves_no_secret_behind(tmp_path: Path):
-    with run_keystead(tmp_path, SECRET_KEY=SECRET_KEY) as keystead:
-        walk = Walk(keystead.root, f"x_{SECRET_KEY}")
+    admin = {"ADMIN_EMAIL": "ada@example.com", "ADMIN_PASSWORD": ADMIN_PASSWORD}
+    with run_keystead(tmp_path, SECRET_KEY=SECRET_KEY, **admin) as keystead:
+        walk = Walk(keystead.root, f"x_{SECRET_KEY}", f"x_{ADMIN_PASSWORD}")
         walk.public.add(keystead.key(type="public")["token"])
         use_everything(keystead, walk)
         look_into_files(walk, tmp_path / "data")

@@ -203,6 +203,12 @@ def test_a_token_escaped_in_a_path_is_cut_too(joint):
     assert "456789" not in mask_tokens(f"GET /x/{joint.join(parts)}?y")
 
 
+def test_the_secret_of_a_link_is_cut_out_whole():
+    secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+    address = f"https://keys.example.com/link?secret={secret}&x=1"
+    assert mask_tokens(address) == "https://keys.example.com/link?secret=…&x=1"
+
+
 def test_public_tokens_and_starts_are_left_as_they_are():
     for text in (PUBLIC.reveal(), SECRET.start, f"{SECRET.start}…{SECRET.last4}", repr(SECRET)):
         assert mask_tokens(text) == text

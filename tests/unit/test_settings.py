@@ -19,7 +19,7 @@ from keystead.settings import (
     load_settings,
     shown,
 )
-from keystead.settings.parsing import make_duration
+from keystead.settings.parsing import SignUp, make_duration
 from keystead.settings.risks import is_loopback, require_startable, risky
 from scripts import settings_docs
 
@@ -27,6 +27,8 @@ ROOT = make_token("ks", TokenKind.ROOT, Environment.LIVE, bytes(range(32)))
 SECRET_KEY = "".join(["Zq", "7" * 30])
 PASSWORD = "hunter2"
 DATABASE_URL = f"postgresql://keystead:{PASSWORD}@db.internal:5432/keystead"
+SMTP_URL = f"smtps://keys:{PASSWORD}@mail.internal:465"
+ADMIN_PASSWORD = "correct horse battery"
 GOOD = {
     "KEYSTEAD_DATA": "/var/lib/keystead",
     "KEYSTEAD_DATABASE_URL": DATABASE_URL,
@@ -50,6 +52,16 @@ GOOD = {
     "KEYSTEAD_MAX_APPS_PER_ORGANIZATION": "8",
     "KEYSTEAD_MAX_MEMBERS_PER_ORGANIZATION": "9",
     "KEYSTEAD_EPHEMERAL_RETENTION": "36h",
+    "KEYSTEAD_SESSION_LIFETIME": "12h",
+    "KEYSTEAD_SIGNUP": "open",
+    "KEYSTEAD_ADMIN_EMAIL": "ada@example.com",
+    "KEYSTEAD_ADMIN_PASSWORD": ADMIN_PASSWORD,
+    "KEYSTEAD_SMTP_URL": SMTP_URL,
+    "KEYSTEAD_MAIL_FROM": "Acme keys <keys@acme.example>",
+    "KEYSTEAD_RETURN_URLS": "https://app.acme.example/account,http://localhost:3000",
+    "KEYSTEAD_PRODUCT_NAME": "Acme keys",
+    "KEYSTEAD_SUPPORT_URL": "mailto:help@acme.example",
+    "KEYSTEAD_DOCS_URL": "https://docs.acme.example/",
 }
 
 
@@ -81,6 +93,16 @@ def test_without_any_variable_the_documented_defaults_hold():
         max_apps_per_organization=100,
         max_members_per_organization=500,
         ephemeral_retention=timedelta(days=7),
+        session_lifetime=timedelta(days=14),
+        signup=SignUp.CLOSED,
+        admin_email=None,
+        admin_password=None,
+        smtp_url=None,
+        mail_from=None,
+        return_urls=None,
+        product_name="Keystead",
+        support_url=None,
+        docs_url=None,
     )
 
 
@@ -109,6 +131,16 @@ def test_every_setting_can_be_given():
         max_apps_per_organization=8,
         max_members_per_organization=9,
         ephemeral_retention=timedelta(hours=36),
+        session_lifetime=timedelta(hours=12),
+        signup=SignUp.OPEN,
+        admin_email="ada@example.com",
+        admin_password=ADMIN_PASSWORD,
+        smtp_url=SMTP_URL,
+        mail_from="Acme keys <keys@acme.example>",
+        return_urls=("https://app.acme.example/account", "http://localhost:3000"),
+        product_name="Acme keys",
+        support_url="mailto:help@acme.example",
+        docs_url="https://docs.acme.example/",
     )
 
 
@@ -529,6 +561,63 @@ def test_what_is_risky_is_said_with_its_fix(environ, setting):
 )
 def test_what_is_not_risky_is_not_warned_of(environ):
     assert risky(load(**environ)) == []
+
+
+ADMIN = {"admin_email": "ada@example.com", "admin_password": ADMIN_PASSWORD}
+MAIL = {"smtp_url": SMTP_URL, "mail_from": "keys@acme.example"}
+
+
+@pytest.mark.parametrize("given", [ADMIN, MAIL, {**MAIL, "signup": "open"}])
+def test_what_belongs_together_starts_together(given):
+    require_startable(load(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "setting"),
+    [
+        ({"admin_email": "ada@example.com"}, "KEYSTEAD_ADMIN_PASSWORD"),
+        ({"admin_password": ADMIN_PASSWORD}, "KEYSTEAD_ADMIN_EMAIL"),
+        ({"smtp_url": SMTP_URL}, "KEYSTEAD_MAIL_FROM"),
+        ({"mail_from": "keys@acme.example"}, "KEYSTEAD_SMTP_URL"),
+        ({"signup": "open"}, "KEYSTEAD_SMTP_URL"),
+        ({**ADMIN, "admin_password": PASSWORD}, "KEYSTEAD_ADMIN_PASSWORD"),
+        ({**ADMIN, "admin_password": "ada@example.com"}, "KEYSTEAD_ADMIN_PASSWORD"),
+    ],
+)
+def test_and_does_not_start_alone_nor_with_a_password_that_will_not_do(given, setting):
+    with pytest.raises(Misconfigured) as caught:
+        require_startable(load(**given))
+    assert caught.value.setting == setting
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        *[("session_lifetime", it) for it in ("4m", "366d", "x")],
+        *[("signup", it) for it in ("OPEN", "1", "no")],
+        *[("admin_email", it) for it in ("ada", "ada@", "a b@c.example")],
+        *[
+            ("smtp_url", it)
+            for it in ("mail.example.com", "http://a.example", "smtp://", "smtp://a:x", "smtp://a/b")
+        ],
+        *[("mail_from", it) for it in ("keys", "<>", "a@b@c", "keys@")],
+        *[
+            ("return_urls", it)
+            for it in ("app.example.com", "https://a.example/?x", "https://a.example,", "/x")
+        ],
+        *[
+            ("support_url", it)
+            for it in ("help@acme.example", "mailto:help", "javascript:alert(1)", "ftp://a.example")
+        ],
+        *[("docs_url", it) for it in ("docs", "mailto:a@b.example", "https:///x")],
+        ("product_name", "x" * 101),
+    ],
+)
+def test_what_is_set_for_people_is_judged(setting, text):
+    with pytest.raises(Misconfigured) as caught:
+        load(**{setting: text})
+    assert caught.value.setting == f"KEYSTEAD_{setting.upper()}"
 
 
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), st.text(), max_size=3))

@@ -7,6 +7,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
 
 from keystead.api.body import StrictRequest
 from keystead.api.desk import Door, admit, answer_options, provide_desk
@@ -18,6 +19,7 @@ from keystead.api.openapi import openapi_document
 from keystead.api.problems import on_error
 from keystead.api.request_ids import request_ids
 from keystead.api.routes.keys import KEY_ROUTES, provide_key_filter
+from keystead.api.routes.links import LINK_ROUTES
 from keystead.api.routes.nodes import NODE_ROUTES
 from keystead.api.routes.own import SELF_ROUTES
 from keystead.api.routes.scopes import SCOPE_ROUTES
@@ -30,6 +32,7 @@ from keystead.api.routes.tenants import (
 )
 from keystead.api.routes.verify import VERIFY_ROUTES
 from keystead.api.surface import Surface
+from keystead.api.switch import Switch
 from keystead.api.verify import MAX_BODY_BYTES
 
 MANAGEMENT = Router(
@@ -46,6 +49,7 @@ MANAGEMENT = Router(
         ORGANIZATION_ROUTES,
         APP_ROUTES,
         USER_ROUTES,
+        LINK_ROUTES,
         KEY_ROUTES,
         SCOPE_ROUTES,
         VERIFY_ROUTES,
@@ -55,15 +59,18 @@ MANAGEMENT = Router(
 )
 
 
-def make_app(door: Door, surfaces: Sequence[Surface] = (Surface.ALL,)) -> Mapping[Surface, Front]:
+def make_app(
+    door: Door, surfaces: Sequence[Surface] = (Surface.ALL,), *, pages: ASGIApp | None = None
+) -> Mapping[Surface, Front]:
     """The ASGI application for one process, as each listener serves it; all of them are one inside.
 
+    `pages` has every path that is not the API's.
     Its maker opens and closes what the door's context holds.
     """
     document = partial(openapi_document, MANAGEMENT)
     if not door.as_operator:
         document()  # made at the start, not while somebody waits for a verdict
-    inner = Litestar(
+    api = Litestar(
         route_handlers=[MANAGEMENT, HEALTH_ROUTES, document_routes(document)],
         state=State({"door": door}),
         openapi_config=None,
@@ -72,6 +79,7 @@ def make_app(door: Door, surfaces: Sequence[Surface] = (Surface.ALL,)) -> Mappin
         logging_config=None,
         exception_handlers={Exception: on_error, HTTPException: on_error},
     )
+    inner: ASGIApp = api if pages is None else Switch(api, pages)
     ids = request_ids(door.context.entropy)
     return {
         surface: Front(inner, hot=Hot(door, ids, surface), ids=ids, metrics=door.metrics, surface=surface)

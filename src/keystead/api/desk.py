@@ -15,7 +15,6 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.types import HTTPScope
 
-from keystead.api.facts import TokenPlaces, caller_address, has_override, heard, only, peer
 from keystead.api.metrics import Metrics
 from keystead.api.problems import TooManyCalls, request_id
 from keystead.api.surface import Surface
@@ -29,6 +28,7 @@ from keystead.services.access import require
 from keystead.services.authenticate import KeyRefused, authenticate
 from keystead.services.context import Actor, Context, Once
 from keystead.services.throttle import Throttle
+from keystead.web.facts import TokenPlaces, caller_address, has_override, heard, only, peer
 
 API_ROOT = b"/api/v1"
 METRICS_PATH = b"/metrics"

@@ -16,6 +16,7 @@ from keystead.api.wire import (
     ConstraintView,
     EntryView,
     KeyView,
+    LinkView,
     MembershipView,
     MemberView,
     MeView,
@@ -31,6 +32,8 @@ from keystead.api.wire import (
 from keystead.domain.constraints import ConstraintType
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, make_id
 from keystead.domain.keys import ByKind, Environment, KeyType, OwnerKind, RevokedReason, Status
+from keystead.domain.links import LIFETIMES, LinkKind
+from keystead.domain.secrets import make_secret
 from keystead.domain.tenants import Role
 from keystead.domain.tokens import Token, TokenKind, make_token
 from keystead.services import drafts
@@ -130,6 +133,7 @@ _USER = UserView(
     email="ada@example.com",
     name="Ada",
     external_id=None,
+    operator=False,
     disabled=False,
     disabled_by=None,
     metadata={},
@@ -142,6 +146,21 @@ _MEMBER = MemberView(
     name="Ada",
     role=Role.DEVELOPER,
     created_at=_AT,
+)
+_BACK = "https://app.example.com/account"
+_SIGN_IN_LINK = LinkView(
+    id=example_id(IdKind.LINK),
+    kind=LinkKind.SIGN_IN,
+    user_id=_USER_ID,
+    email=None,
+    organization_id=None,
+    role=None,
+    return_url=_BACK,
+    created_at=_AT,
+    expires_at=_AT + LIFETIMES[LinkKind.SIGN_IN],
+    mailed=False,
+    # Of nothing but zeros: it opens nothing.
+    url=f"https://keys.example.com/link?secret={make_secret(b'').reveal()}",
 )
 _SCOPE = ScopeView(name="jobs:read", description="Read jobs.", customer_grantable=True, created_at=_AT)
 _NODE = NodeView(
@@ -195,6 +214,7 @@ _ANSWERS = (
         memberships=[MembershipView(organization_id=_ORGANIZATION_ID, role=Role.DEVELOPER)],
     ),
     _MEMBER,
+    _SIGN_IN_LINK,
     _SCOPE,
     _NODE,
     _ENTRY,
@@ -252,7 +272,24 @@ _ANSWERS_OF: Mapping[str, msgspec.Struct] = {
     "change_user": _changed(_USER, epoch=_EPOCH),
     "create_app": _changed(_APP, epoch=_EPOCH),
     "create_app_key": _NEW_KEY,
+    "create_invitation": _changed(
+        _SIGN_IN_LINK,
+        kind=LinkKind.INVITATION,
+        user_id=None,
+        email="ada@example.com",
+        organization_id=_ORGANIZATION_ID,
+        role=Role.DEVELOPER,
+        return_url=None,
+        expires_at=_AT + LIFETIMES[LinkKind.INVITATION],
+        mailed=True,
+    ),
     "create_organization": _changed(_ORGANIZATION, epoch=_EPOCH),
+    "create_password_reset_link": _changed(
+        _SIGN_IN_LINK,
+        kind=LinkKind.PASSWORD_RESET,
+        return_url=None,
+        expires_at=_AT + LIFETIMES[LinkKind.PASSWORD_RESET],
+    ),
     "create_personal_key": _PERSONAL_KEY,
     "create_root_key": _changed(_ROOT_KEY, token=_token(TokenKind.ROOT).reveal(), epoch=_EPOCH),
     "create_user": _changed(_USER, epoch=_EPOCH),
@@ -305,6 +342,8 @@ _BODIES = (
     drafts.UserChange(name="Ada Lovelace"),
     drafts.ExternalUser(email="ada@example.com", name="Ada"),
     drafts.NewMember(email="ada@example.com", role=Role.DEVELOPER),
+    drafts.NewInvitation(email="ada@example.com", role=Role.DEVELOPER),
+    drafts.NewSignInLink(return_url=_BACK),
     drafts.MemberChange(role=Role.ADMIN),
     drafts.NewScope(name="jobs:read", description="Read jobs.", customer_grantable=True),
     drafts.ScopeChange(description="Read jobs and their logs."),

@@ -14,8 +14,6 @@ import msgspec
 
 from keystead.api.answer import Answer, Template, header_lines, last_lines, problem_answer, template
 from keystead.api.by_policy import ByPolicy
-from keystead.api.facts import Heard, TokenPlaces, address_of, forwarded_address, has_override, heard, only
-from keystead.api.head import Head
 from keystead.api.metrics import Metrics
 from keystead.api.problem import FieldProblem, Problem, unavailable_problem
 from keystead.api.refusals import challenges, refusal_problem
@@ -29,6 +27,8 @@ from keystead.domain.presented import Place
 from keystead.domain.verdict import Attempt, Demands, Reason
 from keystead.services.context import Context
 from keystead.services.verify import verify
+from keystead.web.facts import Heard, TokenPlaces, address_of, forwarded_address, has_override, heard, only
+from keystead.web.head import Head
 
 NONE = "-"
 """What an identity header says where there is nothing: always there, it overwrites a forged one."""

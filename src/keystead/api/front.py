@@ -11,12 +11,12 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from keystead.api.answer import SAFE_HEADERS, Answer, problem_answer
 from keystead.api.desk import SURFACE
 from keystead.api.forward_auth import PROFILES
-from keystead.api.head import Head
 from keystead.api.hot import VERIFY_PATH, Hot
 from keystead.api.metrics import SURFACES, Metrics
 from keystead.api.problem import internal_problem, missing_problem
 from keystead.api.problems import REQUEST_ID, SlowBody
 from keystead.api.surface import Surface, serves
+from keystead.web.head import Head
 
 BODY_S = 10
 """How long the whole body of a request may take to arrive."""

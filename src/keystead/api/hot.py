@@ -7,13 +7,13 @@ from structlog.contextvars import bound_contextvars
 
 from keystead.api.answer import Answer, problem_answer, template
 from keystead.api.desk import Door
-from keystead.api.facts import peer
 from keystead.api.forward_auth import PROFILES, ForwardAuth
-from keystead.api.head import Head
 from keystead.api.problem import missing_problem
 from keystead.api.problems import told
 from keystead.api.surface import Surface, serves
 from keystead.api.verify import Verify
+from keystead.web.facts import peer
+from keystead.web.head import Head
 
 VERIFY_PATH = "/api/v1/verify"
 

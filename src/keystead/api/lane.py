@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from keystead.api.answer import Answer, header_lines
-from keystead.api.head import Head
+from keystead.web.head import Head
 
 PATIENCE_S = 0.25
 """How long the lane waits for the rest of a body; then the ASGI way takes over, which has its own bound."""

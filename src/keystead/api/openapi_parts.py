@@ -47,6 +47,7 @@ TAGS: Sequence[Json] = [
         "description": "What an organization builds: apps hold keys, and lists that bind them all.",
     },
     {"name": "Users", "description": "People, known by e-mail or by the provider's own id."},
+    {"name": "Links", "description": "What lets somebody in once: invitations, sign-ins and resets."},
     {"name": "Keys", "description": "App keys, personal keys and root keys, from making to revoking."},
     {
         "name": "Scopes",

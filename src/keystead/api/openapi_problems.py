@@ -84,6 +84,8 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
         "answer, then retry.",
         "last-key": f"It is the last usable key of the app {example_id(IdKind.APP)}. Create another key "
         "first, or give reason=compromised if it was exposed.",
+        "last-operator": "The last operator can neither be suspended nor be one no longer. Make another "
+        "first.",
         "last-owner": "The last owner can neither leave nor be given another role. Make another owner first.",
         "newest-version": "The newest version cannot be retired by itself. Rotate the key with grace_s 0, "
         "or revoke it.",
@@ -97,6 +99,7 @@ PROBLEMS: Mapping[int, Mapping[str, str]] = {
         "used.",
         "too-many-members": "The organization has 500 members, which is the most it may.",
         "too-many-versions": "The key has 5 live versions. Retire one, or rotate with grace_s 0.",
+        "user-suspended": "The user is suspended. Resume them first.",
     },
     412: {
         "precondition-failed": f"The key {example_id(IdKind.KEY)} was changed since you read it. Read it "

@@ -18,17 +18,6 @@ from keystead.api.answer import Answer, header_lines, last_lines
 from keystead.api.body import strictly
 from keystead.api.by_policy import ByPolicy
 from keystead.api.desk import Door, require_known_query, require_rate
-from keystead.api.facts import (
-    Heard,
-    TokenPlaces,
-    address_of,
-    caller_address,
-    has_override,
-    heard,
-    only,
-    peer,
-)
-from keystead.api.head import Head
 from keystead.api.problems import LargeBody
 from keystead.api.routes.verify import CheckView, TenantFacts, VerifyRequest
 from keystead.api.wire import OwnerView
@@ -44,6 +33,17 @@ from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict
 from keystead.services.access import require
 from keystead.services.authenticate import KeyRefused, authenticate
 from keystead.services.verify import Check, explain_verify, verify
+from keystead.web.facts import (
+    Heard,
+    TokenPlaces,
+    address_of,
+    caller_address,
+    has_override,
+    heard,
+    only,
+    peer,
+)
+from keystead.web.head import Head
 
 MAX_BODY_BYTES = 1024 * 1024
 OWN_PATH = "/verify"

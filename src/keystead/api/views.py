@@ -14,6 +14,7 @@ from keystead.api.wire import (
     ConstraintView,
     EntryView,
     KeyView,
+    LinkView,
     MembershipView,
     MemberView,
     MeView,
@@ -45,6 +46,7 @@ from keystead.domain.tenants import (
 )
 from keystead.domain.tokens import Token
 from keystead.ports.store import Node
+from keystead.services.links import MadeLink
 from keystead.services.mutation import Changed
 from keystead.services.nodes import Listed
 
@@ -138,6 +140,7 @@ def view_user(it: User, changed: Changed[Any] | None = None) -> UserView:
         email=it.email,
         name=it.name,
         external_id=it.external_id,
+        operator=it.operator,
         disabled=it.suspension is not None,
         disabled_by=_suspender(it.suspension),
         metadata=dict(it.metadata),
@@ -165,6 +168,25 @@ def view_member(membership: tuple[Member, User], changed: Changed[Any] | None = 
         role=member.role,
         created_at=member.created_at,
         **_change(changed),
+    )
+
+
+def view_link(made: MadeLink, url: str | None, notice: str | None = None) -> LinkView:
+    """A link, with its address in the answer that makes it."""
+    it = made.link
+    return LinkView(
+        id=it.id,
+        kind=it.kind,
+        user_id=it.user_id,
+        email=it.email,
+        organization_id=it.organization_id,
+        role=it.role,
+        return_url=it.return_url,
+        created_at=it.created_at,
+        expires_at=it.expires_at,
+        mailed=made.mailed,
+        url=UNSET if url is None else url,
+        notice=UNSET if notice is None else notice,
     )
 
 

@@ -15,6 +15,7 @@ from keystead.domain.keys import (
     RevokedReason,
     Status,
 )
+from keystead.domain.links import LinkKind
 from keystead.domain.tenants import (
     Role,
 )
@@ -171,12 +172,13 @@ class AppView(ChangeView):
 
 
 class UserView(ChangeView):
-    """A user."""
+    """A user; an `operator` administers the instance."""
 
     id: str
     email: str
     name: str
     external_id: str | None
+    operator: bool
     disabled: bool
     disabled_by: Ref | None
     metadata: dict[str, object]
@@ -205,6 +207,25 @@ class MemberView(ChangeView):
     name: str
     role: Role
     created_at: Instant
+
+
+class LinkView(View):
+    """A link that lets somebody in, once."""
+
+    id: str
+    kind: LinkKind
+    user_id: str | None
+    email: str | None
+    organization_id: str | None
+    role: Role | None
+    return_url: str | None
+    created_at: Instant
+    expires_at: Instant
+    mailed: Annotated[bool, Meta(description="Whether it was also sent to the one it is for.")]
+    url: Annotated[
+        str | UnsetType, Meta(description="Where it is opened: only in the answer that makes it.")
+    ] = UNSET
+    notice: Notice = UNSET
 
 
 class ScopeView(View):

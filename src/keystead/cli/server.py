@@ -47,11 +47,14 @@ def serve(*, host: Host = None, port: Port = None, workers: Workers = None) -> N
     from keystead.workers.supervisor import Supervisor
 
     def welcome() -> None:
-        print_line(_welcome(settings, Path(sys.argv[0])))
+        print_line(_welcome(settings, Path(sys.argv[0]), set_up_link))
 
     wiring.begin(settings)
     with listening(settings) as listeners:
-        if not asyncio.run(wiring.set_up(settings)):
+        set_up_link = None
+        if asyncio.run(wiring.set_up(settings)):
+            set_up_link = asyncio.run(wiring.first_operator(settings))
+        else:
             wiring.set_up_later(settings)
         if settings.workers == 1:
             wiring.work(settings, listeners, on_listening=welcome)
@@ -72,9 +75,9 @@ def _environ(options: Mapping[str, str | int | None]) -> Mapping[str, str]:
 _WELCOME = """Keystead {version} listens on http://{address}{more}
 
   API, to try out   {url}/api/docs
-  Dashboard         will be at {url}/ (it is not in this version)
+  Dashboard         {url}/
   Data              {data}
-
+{set_up}
 In a second terminal, here:
 
   A root key, to administer Keystead over HTTP
@@ -87,7 +90,14 @@ In a second terminal, here:
 """
 
 
-def _welcome(settings: Settings, program: Path) -> str:
+_SET_UP = """
+To make the first account, open this address within an hour. It works once; a restart makes another:
+
+  {link}
+"""
+
+
+def _welcome(settings: Settings, program: Path, set_up_link: str | None = None) -> str:
     """What a newcomer needs next; `program` is how this one was called."""
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     more = [f"with {settings.workers} workers"] if settings.workers > 1 else []
@@ -98,7 +108,8 @@ def _welcome(settings: Settings, program: Path) -> str:
         version=__version__,
         address=f"{address}:{settings.port}",
         more="".join(f", {it}" for it in more),
-        url=settings.public_url or f"http://localhost:{settings.port}",
+        url=settings.address,
+        set_up="" if set_up_link is None else _SET_UP.format(link=set_up_link),
         data="PostgreSQL" if settings.database_url else settings.data,
         program=program.relative_to(Path.cwd()) if here else program,
     ).rstrip()

@@ -18,6 +18,8 @@ class SubjectKind(StrEnum):
     MEMBER = "member"
     KEY = "key"
     SCOPE = "scope"
+    SESSION = "session"
+    LINK = "link"
     DIGEST = "digest"
     """Of a token whose key is gone for good, in hexadecimal; only among changes."""
 

@@ -80,6 +80,43 @@ class Unavailable(KeysteadError):
         self.dependency = dependency
 
 
+class SignedOut(KeysteadError):
+    """Whoever acts has no session any more: it ended, or its user was suspended."""
+
+    code = "signed-out"
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Sign in again.")
+
+
+class ProofNeeded(KeysteadError):
+    """What was asked is dangerous, and the password was last given too long ago: ask for it, then retry."""
+
+    code = "proof-needed"
+
+    def __init__(self) -> None:
+        super().__init__("Confirm with your password first.")
+
+
+class LinkClosed(KeysteadError):
+    """A link that was used, has expired, or never was: all read alike, on purpose."""
+
+    code = "link-closed"
+
+    def __init__(self) -> None:
+        super().__init__("This link was used already, or has expired. Ask for a new one.")
+
+
+class TooManyAttempts(KeysteadError):
+    """So many passwords were tried, or mails asked for, that the next must wait; nothing was looked at."""
+
+    code = "too-many-attempts"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many attempts. Wait {retry_after_s} seconds, then try again.")
+        self.retry_after_s = retry_after_s
+
+
 class Misconfigured(KeysteadError):
     """A setting makes it unsafe or impossible to start; `setting` names it, `problem` how to mend it."""
 

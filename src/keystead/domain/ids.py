@@ -13,6 +13,8 @@ UserId = NewType("UserId", str)
 KeyId = NewType("KeyId", str)
 VersionId = NewType("VersionId", str)
 NodeId = NewType("NodeId", str)
+SessionId = NewType("SessionId", str)
+LinkId = NewType("LinkId", str)
 
 ID_ENTROPY_BYTES = 16
 """Bytes of chance in an id: 128 bits fit in 22 base62 characters."""
@@ -29,6 +31,8 @@ class IdKind(StrEnum):
     AUDIT = "aud"
     REQUEST = "req"
     NODE = "nod"
+    SESSION = "ses"
+    LINK = "lnk"
 
 
 _SHAPES = {kind: re.compile(rf"{kind}_[0-9A-Za-z]{{22}}") for kind in IdKind}

@@ -52,9 +52,13 @@ class RevokedReason(StrEnum):
 
 
 class ByKind(StrEnum):
-    """Who did something: a customer's key, a root key, an operator at the machine, or Keystead itself."""
+    """Who did something: a customer's key, a customer's user, a root key, an operator, or Keystead itself.
+
+    An operator's id is the user's, or `local` for whoever stands at the data directory.
+    """
 
     KEY = "key"
+    USER = "user"
     ROOT_KEY = "root_key"
     OPERATOR = "operator"
     SYSTEM = "system"
@@ -70,7 +74,7 @@ class By:
     @property
     def is_provider(self) -> bool:
         """Whether the provider did it: what the provider paused only the provider resumes."""
-        return self.kind is not ByKind.KEY
+        return self.kind not in {ByKind.KEY, ByKind.USER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

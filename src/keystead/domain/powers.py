@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keystead.domain.ids import KeyId, OrganizationId, UserId
+from keystead.domain.ids import KeyId, OrganizationId, SessionId, UserId
 from keystead.domain.keys import By, ByKind, KeyType, OwnerKind
 from keystead.domain.scopes import scope_covers
-from keystead.domain.tenants import Role
+from keystead.domain.tenants import Role, User
 from keystead.domain.verdict import Known
 
 
@@ -26,7 +26,9 @@ class Power(StrEnum):
     CHANGE_APP_KEYS = "create, change, rotate, disable, reveal and revoke app keys"
     USE_PERSONAL_KEYS = "read and manage personal keys (members: their own)"
     READ_USERS = "read users (members: themselves)"
-    PROVIDE_USERS = "create, change and suspend users"
+    PROVIDE_USERS = "create, change and suspend users, make sign-in and password reset links"
+    USE_ACCOUNT = "change one's own name, e-mail, password, sessions and preferences"
+    MANAGE_OPERATORS = "make and end operators, and change their users"
     READ_SCOPES = "read the scope catalogue (members: what they may grant)"
     PROVIDE_SCOPES = "change the scope catalogue"
     MANAGE_ROOT_KEYS = "read and manage root keys"
@@ -38,10 +40,14 @@ class Power(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The root scope that carries a power, and the roles that do."""
+    """The root scope that carries a power (None: no key does), and the roles that do.
 
-    scope: str
+    `people` says that every signed-in person holds it, in whichever role, and no key.
+    """
+
+    scope: str | None
     roles: frozenset[Role] = frozenset()
+    people: bool = False
 
 
 _OWNER = frozenset({Role.OWNER})
@@ -64,6 +70,9 @@ POWERS: dict[Power, Rule] = {
     Power.USE_PERSONAL_KEYS: Rule(scope="personal_keys:*", roles=_MEMBERS),
     Power.READ_USERS: Rule(scope="users:*", roles=_MEMBERS),
     Power.PROVIDE_USERS: Rule(scope="users:*"),
+    Power.USE_ACCOUNT: Rule(scope=None, people=True),
+    # No narrower scope covers this one: whoever makes operators can do all.
+    Power.MANAGE_OPERATORS: Rule(scope="*"),
     Power.READ_SCOPES: Rule(scope="scopes:*", roles=_MEMBERS),
     Power.PROVIDE_SCOPES: Rule(scope="scopes:*"),
     Power.MANAGE_ROOT_KEYS: Rule(scope="root_keys:*"),
@@ -146,7 +155,26 @@ class PublicKey:
         return By(kind=ByKind.KEY, id=self.key_id)
 
 
-Principal = Operator | System | RootKey | PersonalKey | AppKey | PublicKey
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A signed-in user acting in one organization, with the role held there; in none, both are None.
+
+    An operator is one everywhere, and may do all.
+    """
+
+    user_id: UserId
+    session_id: SessionId
+    operator: bool = False
+    organization_id: OrganizationId | None = None
+    role: Role | None = None
+
+    @property
+    def by(self) -> By:
+        """How audit names it: an operator as the provider, who alone resumes what they suspend."""
+        return _by_person(self.user_id, operator=self.operator)
+
+
+Principal = Operator | System | RootKey | PersonalKey | AppKey | PublicKey | Person
 
 
 def principal_of(known: Known) -> Principal:
@@ -175,9 +203,12 @@ def holds(principal: Principal, power: Power) -> bool:
         case Operator() | System():
             return True
         case RootKey(scopes=scopes):
-            return any(scope_covers(scope, POWERS[power].scope) for scope in scopes)
+            wanted = POWERS[power].scope
+            return wanted is not None and any(scope_covers(scope, wanted) for scope in scopes)
         case PersonalKey(role=role):
             return role in POWERS[power].roles
+        case Person(operator=operator, role=role):
+            return operator or POWERS[power].people or role in POWERS[power].roles
         case AppKey() | PublicKey():
             return False
 
@@ -189,10 +220,36 @@ def reaches(principal: Principal, organization_id: OrganizationId | None) -> boo
             return True
         case PersonalKey(organization_id=own):
             return own == organization_id
+        case Person(operator=operator, organization_id=own):
+            # In no organization one does not reach what belongs to none.
+            return operator or (own is not None and own == organization_id)
         case AppKey() | PublicKey():
             return False
 
 
 def is_provider(principal: Principal) -> bool:
     """Whether the provider acts: an operator, a root key, or Keystead as its settings say."""
+    if isinstance(principal, Person):
+        return principal.operator
     return isinstance(principal, Operator | System | RootKey)
+
+
+def acting_by(user: User) -> By:
+    """How audit names a user who lets themselves in, before they have a session."""
+    return _by_person(user.id, operator=user.operator)
+
+
+def customer(principal: Principal) -> PersonalKey | Person | None:
+    """The principal if it is a customer's user, who is bound to their own account and one organization."""
+    if isinstance(principal, Person) and principal.operator:
+        return None
+    return principal if isinstance(principal, PersonalKey | Person) else None
+
+
+def key_of(principal: Principal) -> KeyId | None:
+    """The key that acts; None for who needs none."""
+    return None if isinstance(principal, Operator | System | Person) else principal.key_id
+
+
+def _by_person(user_id: UserId, *, operator: bool) -> By:
+    return By(kind=ByKind.OPERATOR if operator else ByKind.USER, id=user_id)

@@ -16,6 +16,9 @@ MIN_SELF_GRACE = timedelta(hours=1)
 
 NO_GRACE = timedelta(0)
 
+QUIET_FOR = timedelta(hours=24)
+"""How long an old token must not have been used before it is safe to retire."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewExpiry:
@@ -69,6 +72,20 @@ def retire(key: Key, version_id: VersionId, now: datetime) -> Key:
         )
         raise Conflict(problem, code="newest-version")
     return _with_versions(key, lambda v: _ended(v, now) if v.id == version_id else v)
+
+
+def is_safe_to_retire(key: Key, version: Version, now: datetime) -> bool:
+    """Whether nobody seems to need an old version: a newer one was accepted, and this one not for a day.
+
+    Uses are known with the delay of the flush interval. False for the newest, and for one that has retired.
+    """
+    newer = key.versions[[it.id for it in key.versions].index(version.id) + 1 :]
+    quiet_since = version.last_used_at or version.created_at
+    return (
+        version.is_live(now)
+        and any(it.last_used_at is not None for it in newer)
+        and now - quiet_since >= QUIET_FOR
+    )
 
 
 def with_expiry(key: Key, expires_at: datetime | None, now: datetime) -> Key:

@@ -1,7 +1,7 @@
 """Who holds keys: organizations (customers), their apps, users, members and what they may grant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -84,9 +84,21 @@ class App:
     revision: int = 1
 
 
+class Theme(StrEnum):
+    """How the dashboard looks; without one, as the person's system does."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person. `email` is unique and kept in lower case."""
+    """A person. `email` is unique and kept in lower case.
+
+    An `operator` is the provider's, and may do all. `password` is what Argon2 made of it (a PHC string), None
+    for who has none: it stands in no audit entry and in no answer. `email_confirmed_at` is when the person
+    showed that the address is theirs. `language`, `theme` and `time_zone` None: as the browser says.
+    """
 
     id: UserId
     email: str
@@ -96,6 +108,12 @@ class User:
     created_at: datetime
     suspension: Suspension | None = None
     revision: int = 1
+    operator: bool = False
+    password: str | None = field(default=None, repr=False)
+    email_confirmed_at: datetime | None = None
+    language: str | None = None
+    theme: Theme | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ MAX_METADATA_DEPTH = 32
 
 _EXTERNAL_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+_TIME_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9_./-]{1,64}")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -43,6 +45,20 @@ def make_email(text: str, *, field: str = "email") -> str:
         raise InvalidInput(field, "write an e-mail address such as ada@example.com")
     _require_printable(email, field)
     return email
+
+
+def make_language(text: str, *, field: str = "language") -> str:
+    """The tag of a language, such as `en` or `pt-BR`; whether there are texts in it, the dashboard knows."""
+    if not _LANGUAGE.fullmatch(text):
+        raise InvalidInput(field, "write the tag of a language, such as en or pt-BR")
+    return text
+
+
+def make_time_zone(text: str, *, field: str = "time_zone") -> str:
+    """The name of a time zone, such as `Europe/Berlin`; whether there is one, its data must tell."""
+    if not _TIME_ZONE.fullmatch(text):
+        raise InvalidInput(field, "write the name of a time zone, such as Europe/Berlin")
+    return text
 
 
 def make_labels(items: Mapping[str, str], *, size_bytes: int, field: str = "labels") -> dict[str, str]:

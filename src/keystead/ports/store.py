@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from keystead.domain.audit import Entry, Subject
-from keystead.domain.ids import AppId, KeyId, NodeId, OrganizationId, UserId, VersionId
+from keystead.domain.ids import AppId, KeyId, LinkId, NodeId, OrganizationId, SessionId, UserId, VersionId
 from keystead.domain.keys import Key, KeyType, OwnerKind, Status
+from keystead.domain.links import Link, LinkKind
+from keystead.domain.sessions import Session
 from keystead.domain.tenants import App, CatalogueScope, Member, Organization, User
 from keystead.domain.verdict import Known
 
@@ -42,13 +45,23 @@ class Listing(Generic[T]):
     more: bool
 
 
+class KeyOrder(StrEnum):
+    """In which order keys are listed: the newest first, by name, or the one used last first."""
+
+    NEWEST = "newest"
+    NAME = "name"
+    USED = "used"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFilter:
     """Which keys are listed; None (or empty) does not filter.
 
     `status` None lists all but revoked ones; `ephemeral` chooses between ephemeral keys and the others.
-    `name` is a part of the name in any letter case; `external_id` is the owning app's or user's;
-    `unused_since` also finds keys never used that were made before it.
+    `name` is a part of the name in any letter case; `external_id` is the owning app's or user's; `text` is
+    what people know a key by: a part of its name, the beginning of its start, or its last4;
+    `unused_since` also finds keys never used that were made before it. Only the newest-first `order` follows
+    an index; the others sort all keys that are wanted, those never used last.
     """
 
     now: datetime
@@ -60,11 +73,13 @@ class KeyFilter:
     name: str | None = None
     start: str | None = None
     last4: str | None = None
+    text: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     external_id: str | None = None
     expires_before: datetime | None = None
     unused_since: datetime | None = None
     ephemeral: bool = False
+    order: KeyOrder = KeyOrder.NEWEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +161,75 @@ class Users(Protocol):
     async def update(self, user: User) -> None: ...
 
     async def list(self, wanted: TenantFilter, page: Page) -> Listing[User]: ...
+
+    async def count_operators(self) -> int:
+        """How many operators there are, suspended ones not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A session with its user and the organizations they belong to, oldest membership first."""
+
+    session: Session
+    user: User
+    memberships: Sequence[tuple[Member, Organization]]
+
+
+class Sessions(Protocol):
+    """Sessions of users; those that ended are not kept."""
+
+    async def resume(self, digest: bytes) -> Resumed | None:
+        """The session whose secret has this digest, with all that a request of it is judged on.
+
+        Whether it has expired or its user is suspended, the caller judges. One statement.
+        """
+
+    async def find(self, session_id: SessionId) -> Session | None: ...
+
+    async def of_user(self, user_id: UserId) -> Sequence[Session]:
+        """All sessions of a user, the one seen last first; expired ones too until they are purged."""
+
+    async def insert(self, session: Session, digest: bytes) -> None: ...
+
+    async def update(self, session: Session) -> bool:
+        """Write when it was last seen and proven; False when it is no longer there."""
+
+    async def delete(self, session_id: SessionId) -> bool:
+        """End it; False when it is not there."""
+
+    async def delete_digest(self, digest: bytes) -> bool:
+        """End the session whose secret has this digest; False when there is none."""
+
+    async def delete_of_user(self, user_id: UserId, *, keep: SessionId | None = None) -> int:
+        """End all sessions of a user but one; says how many."""
+
+    async def purge(self, expired_before: datetime) -> int:
+        """Delete sessions that expired before the instant; says how many."""
+
+
+class Links(Protocol):
+    """Links that were made; used and expired ones too until they are purged."""
+
+    async def find(self, link_id: LinkId) -> Link | None: ...
+
+    async def find_digest(self, digest: bytes) -> Link | None: ...
+
+    async def insert(self, link: Link) -> None: ...
+
+    async def use(self, link_id: LinkId, at: datetime) -> bool:
+        """Mark an open link as used; False when it is used, expired or gone: of two callers one gets True."""
+
+    async def delete(self, kind: LinkKind, user_id: UserId | None) -> int:
+        """Delete all links of a kind that let this user in, or (None) nobody known yet; says how many."""
+
+    async def withdraw(self, link_id: LinkId) -> bool:
+        """Delete a link that was not used; False when there is none."""
+
+    async def list_open(self, organization_id: OrganizationId, now: datetime, page: Page) -> Listing[Link]:
+        """An organization's invitations that can still be accepted."""
+
+    async def purge(self, expired_before: datetime) -> int:
+        """Delete links that expired before the instant; says how many."""
 
 
 class Members(Protocol):
@@ -331,6 +415,10 @@ class Tables(Protocol):
     def facts(self) -> Facts: ...
     @property
     def nodes(self) -> Nodes: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def links(self) -> Links: ...
 
 
 class Store(Protocol):

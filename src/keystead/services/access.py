@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keystead.domain.errors import Denied, NotFound
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, OwnerKind
-from keystead.domain.powers import PersonalKey, Power, Principal, holds, is_provider, reaches
+from keystead.domain.powers import Person, Power, Principal, customer, holds, is_provider, reaches
 from keystead.domain.tenants import App, Organization, User
 from keystead.ports.store import Tables
 
@@ -30,7 +30,7 @@ _KEY_POWERS = {
 def require(principal: Principal, power: Power) -> None:
     """Raise Denied unless the principal holds the power."""
     if not holds(principal, power):
-        raise Denied(f"This key may not {power}.")
+        raise Denied(f"{_who(principal)} may not {power}.")
 
 
 def require_provider(principal: Principal, field: str) -> None:
@@ -60,10 +60,11 @@ async def reach_app(tables: Tables, principal: Principal, power: Power, app_id: 
 
 
 async def reach_user(tables: Tables, principal: Principal, power: Power, user_id: UserId) -> User:
-    """The user, if the principal may use `power` on it; a personal key reaches its own user only."""
+    """The user, if the principal may use `power` on it; a customer reaches its own user only."""
     require(principal, power)
     found = await tables.users.find(user_id)
-    if found is None or (isinstance(principal, PersonalKey) and principal.user_id != user_id):
+    own = customer(principal)
+    if found is None or (own is not None and own.user_id != user_id):
         raise NotFound("user", user_id)
     return found
 
@@ -71,7 +72,7 @@ async def reach_user(tables: Tables, principal: Principal, power: Power, user_id
 async def reach_key(tables: Tables, principal: Principal, key_id: KeyId, *, change: bool) -> Key:
     """The key, of whichever kind, if the principal may read it or, with `change`, manage it."""
     if not any(holds(principal, powers.change if change else powers.read) for powers in _KEY_POWERS.values()):
-        raise Denied("This key may not read or manage keys.")
+        raise Denied(f"{_who(principal)} may not read or manage keys.")
     found = await tables.keys.find(key_id)
     if found is None or not sees(principal, found):
         raise NotFound("key", key_id)
@@ -84,11 +85,14 @@ def sees(principal: Principal, key: Key) -> bool:
     """Whether the key is the principal's to know of: a personal key is its own user's and the provider's."""
     if not holds(principal, _KEY_POWERS[key.owner.kind].read) or not reaches(principal, key.organization_id):
         return False
-    if isinstance(principal, PersonalKey) and key.owner.kind is OwnerKind.USER:
-        return key.owner.id == principal.user_id
-    return True
+    own = customer(principal)
+    return own is None or key.owner.kind is not OwnerKind.USER or key.owner.id == own.user_id
 
 
 def may_change(principal: Principal, key: Key) -> bool:
     """Whether the principal may manage the key."""
     return sees(principal, key) and holds(principal, _KEY_POWERS[key.owner.kind].change)
+
+
+def _who(principal: Principal) -> str:
+    return "Your role" if isinstance(principal, Person) else "This key"

@@ -45,8 +45,7 @@ def acknowledged(
     async def waiting(context: Context, actor: Actor, /, *args: P.args, **options: P.kwargs) -> Changed[T]:
         if actor.wait is None:
             changed = await verb(context, actor, *args, **options)
-            if changed.epoch is not None:
-                await context.replica.await_applied(changed.epoch, OWN_BOUND)
+            await await_own(context, changed.epoch)
             return changed
         # Looked at before too: should the primary go away in between, nobody unheard counts as confirmed.
         watch = _Watch(context)
@@ -55,6 +54,12 @@ def acknowledged(
         return replace(changed, acknowledgement=await watch.acknowledgement(changed.epoch, actor.wait))
 
     return waiting
+
+
+async def await_own(context: Context, epoch: int | None) -> None:
+    """Wait until this node has applied an epoch, if one was made; not for ever."""
+    if epoch is not None:
+        await context.replica.await_applied(epoch, OWN_BOUND)
 
 
 class _Watch:

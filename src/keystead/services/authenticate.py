@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from keystead.domain.errors import KeysteadError
+from keystead.domain.errors import KeysteadError, SignedOut
 from keystead.domain.ids import AppId, UserId, VersionId
 from keystead.domain.keys import Key, OwnerKind
 from keystead.domain.policy import Policy, rules_of, tenant_of
-from keystead.domain.powers import Operator, Principal, System, principal_of
+from keystead.domain.powers import Person, Principal, key_of, principal_of
+from keystead.domain.sessions import Session
+from keystead.domain.tenants import Role, User
 from keystead.domain.tokens import Token
 from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict, decide, known_of
 from keystead.ports.store import Tables
@@ -29,10 +31,11 @@ class KeyRefused(KeysteadError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Who acts, with the key that asks as it is in the transaction; no key for who needs none."""
+    """Who acts, with the key or the session that asks as it is in the transaction, if one is needed."""
 
     principal: Principal
     key: Key | None = None
+    session: Session | None = None
 
 
 def authenticate(
@@ -52,14 +55,17 @@ def authenticate(
 
 
 async def judged_again(context: Context, actor: Actor, tables: Tables) -> Judged:
-    """Who acts as of now, in the transaction that writes: the key and all above it as they are in it.
+    """Who acts as of now, in the transaction that writes: key or session and all above as they are in it.
 
     A request may have waited long since its head was judged, for its body or for its turn to write. Raises
-    KeyRefused when the key would no longer be let in.
+    KeyRefused when the key would no longer be let in, SignedOut when the person would not.
     """
-    if actor.attempt is None or isinstance(actor.principal, Operator | System):
+    if isinstance(actor.principal, Person):
+        return await _person_now(context, actor.principal, tables)
+    acting = key_of(actor.principal)
+    if actor.attempt is None or acting is None:
         return Judged(principal=actor.principal)
-    key = await tables.keys.find(actor.principal.key_id)
+    key = await tables.keys.find(acting)
     known = None if key is None else await _known_now(tables, key, actor.version_id)
     if key is None or known is None:
         raise KeyRefused(Reason.UNKNOWN)
@@ -68,6 +74,29 @@ async def judged_again(context: Context, actor: Actor, tables: Tables) -> Judged
     if reason is not None:
         raise KeyRefused(reason)
     return Judged(principal=principal_of(known), key=key)
+
+
+async def _person_now(context: Context, person: Person, tables: Tables) -> Judged:
+    session = await tables.sessions.find(person.session_id)
+    user = await tables.users.find(person.user_id)
+    if session is None or user is None or session.user_id != user.id:
+        raise SignedOut
+    if not session.is_live(context.clock()) or user.suspension is not None:
+        raise SignedOut
+    role = await _role_now(tables, user, person)
+    within = person.organization_id if role is not None or user.operator else None
+    now = replace(person, operator=user.operator, organization_id=within, role=role)
+    return Judged(principal=now, session=session)
+
+
+async def _role_now(tables: Tables, user: User, person: Person) -> Role | None:
+    """The role where the person acts; none any more in an organization that was left, or is suspended."""
+    if person.organization_id is None:
+        return None
+    organization = await tables.organizations.find(person.organization_id)
+    member = await tables.members.find(person.organization_id, user.id)
+    standing = organization is not None and organization.suspension is None
+    return member.role if standing and member is not None else None
 
 
 async def _known_now(tables: Tables, key: Key, version_id: VersionId | None) -> Known | None:

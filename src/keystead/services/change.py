@@ -7,7 +7,7 @@ from msgspec import UNSET
 from keystead.domain.errors import Conflict, InvalidInput, Stale
 from keystead.domain.granting import MAX_EPHEMERAL_LIFETIME, choose_expiry
 from keystead.domain.ids import KeyId
-from keystead.domain.keys import Key
+from keystead.domain.keys import Key, KeyType, OwnerKind
 from keystead.domain.powers import Principal
 from keystead.domain.rotation import NewExpiry, with_expiry
 from keystead.domain.tenants import Ceiling
@@ -54,10 +54,14 @@ async def change_key(
 async def save_key(work: Mutation, action: str, before: Key, after: Key) -> Key:
     """Write a changed key as its next revision and record it; what did not change is not written.
 
-    `before` is the key as this mutation read it, so that nobody has changed it since.
+    `before` is the key as this mutation read it, so that nobody has changed it since. Raises ProofNeeded
+    where a person touches a root key or gets a new secret token, and must prove to be there.
     """
     if after == before:
         return before
+    new_secret = after.type is KeyType.SECRET and after.newest.id != before.newest.id
+    if new_secret or after.owner.kind is OwnerKind.INSTANCE:
+        work.require_proven()
     saved = replace(after, revision=before.revision + 1)
     await work.tables.keys.update(before, saved)
     work.record(action, subject_of(saved), saved.organization_id, before=before, after=saved)

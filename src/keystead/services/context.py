@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, NodeId, VersionId, make_id
 from keystead.domain.instants import at
 from keystead.domain.keys import Environment
-from keystead.domain.powers import Principal
+from keystead.domain.powers import Principal, System
+from keystead.domain.secrets import SECRET_ENTROPY_BYTES, Secret, make_secret
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
 from keystead.domain.verdict import Attempt
 from keystead.ports.chance import Clock, Entropy
+from keystead.ports.people import Mail, Passwords
 from keystead.ports.replica import Replica
 from keystead.ports.store import Store, Uses
+from keystead.services.guessing import Guessing
 
 MIN_SEAL_BYTES = 16
 _UNNAMED = NodeId(make_id(IdKind.NODE, bytes(ID_ENTROPY_BYTES)))
@@ -61,6 +64,24 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """How people sign in here. `address` is where they reach us, without a `/` at its end.
+
+    `mail` None: no mail server was named, so that links are shown to whoever makes them, and not sent.
+    `return_urls` are those below which a sign-in link may lead back.
+    """
+
+    passwords: Passwords
+    mail: Mail | None = None
+    address: str = "http://localhost:8420"
+    product_name: str = "Keystead"
+    session_lifetime: timedelta = timedelta(days=14)
+    sign_up_open: bool = False
+    return_urls: tuple[str, ...] = ()
+    guessing: Guessing = field(default_factory=Guessing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The seams and settings that services work with; made by `wiring`, one a process."""
 
@@ -70,6 +91,7 @@ class Context:
     clock_ms: Clock
     entropy: Entropy
     seals: Seals
+    people: People
     bounds: Bounds = Bounds()
     freshness: Freshness = Freshness()
     token_prefix: str = "ks"  # noqa: S105 - not a password
@@ -89,6 +111,10 @@ class Context:
     def new_token(self, kind: TokenKind, environment: Environment) -> Token:
         """A fresh token."""
         return make_token(self.token_prefix, kind, environment, self.entropy(TOKEN_ENTROPY_BYTES))
+
+    def new_secret(self) -> Secret:
+        """A fresh secret, for a session or a link."""
+        return make_secret(self.entropy(SECRET_ENTROPY_BYTES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +144,22 @@ class Actor:
     once: Once | None = None
     wait: timedelta | None = None
     """How long a change may wait for all nodes to have applied it; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A browser that nobody is signed in with yet: where it calls from, and what it brings.
+
+    `session` and `device` are what its cookies hold, as sent: a session that it had ends when it signs in.
+    """
+
+    address: str | None = None
+    agent: str = ""
+    request_id: str | None = None
+    session: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts until somebody let themselves in (see `Mutation.become`): Keystead itself."""
+        return Actor(principal=System(), address=self.address, request_id=self.request_id)

@@ -262,13 +262,14 @@ class NewUser(Draft):
 
 
 class UserChange(Draft):
-    """What to change of a user; `disabled` suspends it."""
+    """What to change of a user; `disabled` suspends it, and an `operator` may do all."""
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType = UNSET
     external_id: ExternalId | UnsetType | None = UNSET
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
+    operator: bool | UnsetType = UNSET
 
 
 class ExternalUser(Draft):
@@ -292,6 +293,30 @@ class MemberChange(Draft):
     """A member's new role."""
 
     role: Role
+
+
+class NewInvitation(Draft):
+    """An invitation to make, to whoever has this e-mail."""
+
+    email: Email
+    role: Role
+
+
+class NewSignInLink(Draft):
+    """A sign-in link to make; `return_url` is where you want the user back, on `KEYSTEAD_RETURN_URLS`."""
+
+    return_url: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=2048,
+                description="Where the user goes back to you.",
+                examples=["https://app.example.com/account"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class NewScope(Draft):

@@ -1,4 +1,4 @@
-"""What goes by itself: ephemeral keys, once their retention has passed, and nodes that are gone for good."""
+"""What goes by itself: ephemeral keys after their retention, nodes gone for good, sessions and links past."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,13 +18,20 @@ NODE_RETENTION = timedelta(days=30)
 """How long a node is listed after it was last seen; far beyond every stale limit."""
 
 
+LINK_RETENTION = timedelta(days=30)
+"""How long a link stays after it expired, so that one may still be asked about."""
+
+
 async def purge(context: Context, ephemeral_retention: timedelta) -> int:
     """Delete ephemeral keys that ended longer than `ephemeral_retention` ago; says how many.
 
     Each transaction is one epoch, which tells the replicas which digests are gone. Audit entries stay. Nodes
-    unseen for `NODE_RETENTION` go too, without an epoch.
+    unseen for `NODE_RETENTION` go too, without an epoch, and so do sessions and links that are past.
     """
     ended_before, purged = context.clock() - ephemeral_retention, 0
+    async with context.store.write() as tables:
+        await tables.sessions.purge(context.clock())
+        await tables.links.purge(context.clock() - LINK_RETENTION)
     while gone := await _purge_some(context, ended_before):
         purged += gone
     return purged

@@ -5,7 +5,7 @@ from msgspec import UNSET
 from keystead.domain.errors import InvalidInput, NotFound
 from keystead.domain.ids import AppId, OrganizationId, UserId
 from keystead.domain.keys import INSTANCE, Environment, Key, Owner, OwnerKind
-from keystead.domain.powers import PersonalKey, Power, Principal
+from keystead.domain.powers import Power, Principal, customer
 from keystead.domain.tenants import Organization
 from keystead.ports.store import Tables
 from keystead.services.access import reach_app, reach_user, require
@@ -89,10 +89,11 @@ async def _organization(tables: Tables, organization_id: OrganizationId) -> Orga
 async def _chosen_organization(
     tables: Tables, principal: Principal, user_id: UserId, draft: NewPersonalKey
 ) -> OrganizationId:
-    """The organization that was named, else the user's only one; a personal key's is its own."""
+    """The organization that was named, else the user's only one; a customer's is the one it acts in."""
     own = {member.organization_id for member in await tables.members.of_user(user_id)}
-    if isinstance(principal, PersonalKey):
-        own &= {principal.organization_id}
+    acting = customer(principal)
+    if acting is not None:
+        own = {it for it in own if it == acting.organization_id}
     if draft.organization_id is not UNSET:
         named = OrganizationId(draft.organization_id)
         if named not in own:

@@ -97,7 +97,9 @@ async def make_key(context: Context, work: Mutation, draft: NewKey, place: Place
 
 
 async def insert_key(work: Mutation, key: Key) -> None:
-    """Write a new key and record it."""
+    """Write a new key and record it. Raises ProofNeeded for a secret one that a person makes unproven."""
+    if key.type is KeyType.SECRET:
+        work.require_proven()
     await work.tables.keys.insert(key)
     work.record("key.create", subject_of(key), key.organization_id, before=None, after=key)
 

@@ -8,7 +8,7 @@ from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict, Denied, InvalidInput, NotFound
 from keystead.domain.ids import IdKind, OrganizationId, UserId, is_id
 from keystead.domain.keys import RevokedReason
-from keystead.domain.powers import PersonalKey, Power, Principal, is_provider
+from keystead.domain.powers import PersonalKey, Power, Principal, customer, is_provider
 from keystead.domain.tenants import Member, Role, User, outranks
 from keystead.domain.text import make_email
 from keystead.ports.store import Listing, Page, Recorded, Tables
@@ -17,6 +17,7 @@ from keystead.services.acknowledge import acknowledged
 from keystead.services.context import Actor, Context
 from keystead.services.drafts import MemberChange, NewMember
 from keystead.services.mutation import Changed, Mutation, mutation
+from keystead.services.people import require_person
 from keystead.services.revoke import revoke_all
 from keystead.services.users import make_user
 
@@ -48,19 +49,11 @@ async def add_member(
         require_role(work.principal, draft.role)
         if (earlier := await work.earlier()) is not None:
             return await _replayed(work, earlier)
-        most = context.bounds.members_per_organization
-        if await work.tables.members.count(organization.id) >= most:
-            problem = f"The organization has {most} members, which is the most it may."
-            raise Conflict(problem, code="too-many-members")
+        require_proven_for(work, draft.role)
+        await require_room_for_members(context, work, organization.id)
         user = await _chosen_user(context, work, draft)
-        if await work.tables.members.find(organization.id, user.id) is not None:
-            raise Conflict("The user is a member already. Change the role instead.", code="already-member")
-        member = Member(
-            organization_id=organization.id, user_id=user.id, role=draft.role, created_at=work.now
-        )
-        await work.tables.members.insert(member)
+        member = await insert_member(work, organization.id, user, draft.role)
         work.about = _subject(member)
-        work.record("member.add", _subject(member), organization.id, before=None, after=member)
     return Changed(value=(member, user), epoch=work.epoch)
 
 
@@ -77,6 +70,8 @@ async def change_member(
         require_role(work.principal, draft.role)
         if draft.role is not Role.OWNER:
             await _require_owner_left(work.tables, member)
+        elif member.role is not Role.OWNER:
+            work.require_proven()
         changed = replace(member, role=draft.role)
         if changed != member:
             await work.tables.members.update(changed)
@@ -94,23 +89,61 @@ async def remove_member(
     """
     async with mutation(context, actor) as work:
         member, user = await _reach_member(work.tables, work.principal, organization_id, user_id)
-        await _require_owner_left(work.tables, member)
-        await work.tables.members.delete(organization_id, user_id)
-        work.record("member.remove", _subject(member), organization_id, before=member, after=None)
-        doomed = await work.tables.keys.unrevoked(organization_id=organization_id, owner_id=user_id)
-        await revoke_all(work, doomed, RevokedReason.OWNER_LEFT)
+        await _remove(work, member)
     return Changed(value=(member, user), epoch=work.epoch)
+
+
+@acknowledged
+async def leave(context: Context, actor: Actor, organization_id: OrganizationId) -> Changed[Member]:
+    """Leave an organization, as the person who acts; in whichever role. Ends what `remove_member` does.
+
+    Raises NotFound where they are no member, Conflict (`last-owner`).
+    """
+    person = require_person(actor.principal)
+    async with mutation(context, actor) as work:
+        member = await work.tables.members.find(organization_id, person.user_id)
+        if member is None:
+            raise NotFound("organization", organization_id)
+        await _remove(work, member)
+    return Changed(value=member, epoch=work.epoch)
+
+
+async def require_room_for_members(context: Context, work: Mutation, organization_id: OrganizationId) -> None:
+    """Raise Conflict (`too-many-members`) when the organization has as many members as it may."""
+    most = context.bounds.members_per_organization
+    if await work.tables.members.count(organization_id) >= most:
+        problem = f"The organization has {most} members, which is the most it may."
+        raise Conflict(problem, code="too-many-members")
+
+
+async def insert_member(work: Mutation, organization_id: OrganizationId, user: User, role: Role) -> Member:
+    """Make a user a member, as part of a mutation. Raises Conflict (`already-member`)."""
+    if await work.tables.members.find(organization_id, user.id) is not None:
+        raise Conflict("The user is a member already. Change the role instead.", code="already-member")
+    member = Member(organization_id=organization_id, user_id=user.id, role=role, created_at=work.now)
+    await work.tables.members.insert(member)
+    work.record("member.add", _subject(member), organization_id, before=None, after=member)
+    return member
 
 
 def require_role(principal: Principal, role: Role) -> None:
     """Raise Denied unless the principal may give, change or take `role`.
 
-    Nobody may one above its own, and a personal key never touches an owner.
+    Nobody may one above its own; a personal key never touches an owner, which the owner in person may.
     """
-    if not isinstance(principal, PersonalKey):
+    own = customer(principal)
+    if own is None:
         return
-    if role is Role.OWNER or outranks(role, principal.role):
-        raise Denied(f"This key may not give, change or take the role {role}.", code="role-above-own")
+    by_key = isinstance(own, PersonalKey)
+    if own.role is None or outranks(role, own.role) or (by_key and role is Role.OWNER):
+        who = "This key" if by_key else "Your role"
+        raise Denied(f"{who} may not give, change or take the role {role}.", code="role-above-own")
+
+
+def require_proven_for(work: Mutation, role: Role) -> None:
+    """Raise ProofNeeded where a person makes an owner without having given their password lately."""
+    if role is Role.OWNER:
+        work.require_proven()
 
 
 async def _reach_member(
@@ -123,6 +156,14 @@ async def _reach_member(
         raise NotFound("member", user_id)
     require_role(principal, member.role)
     return member, user
+
+
+async def _remove(work: Mutation, member: Member) -> None:
+    await _require_owner_left(work.tables, member)
+    await work.tables.members.delete(member.organization_id, member.user_id)
+    work.record("member.remove", _subject(member), member.organization_id, before=member, after=None)
+    doomed = await work.tables.keys.unrevoked(organization_id=member.organization_id, owner_id=member.user_id)
+    await revoke_all(work, doomed, RevokedReason.OWNER_LEFT)
 
 
 async def _require_owner_left(tables: Tables, member: Member) -> None:

@@ -9,6 +9,9 @@ from typing import Generic, TypeVar
 from keystead.domain.audit import Entry, Subject
 from keystead.domain.errors import Conflict, InvalidInput
 from keystead.domain.ids import IdKind, OrganizationId
+from keystead.domain.powers import acting_by
+from keystead.domain.sessions import require_proven
+from keystead.domain.tenants import User
 from keystead.domain.tokens import Token
 from keystead.ports.store import Node, Recorded, Tables
 from keystead.services.authenticate import Judged, judged_again
@@ -17,7 +20,7 @@ from keystead.services.context import Actor, Context, Once
 MARK_BYTES = 8
 REPLAYABLE_FOR = timedelta(hours=24)
 
-_UNRECORDED = frozenset({"digest", "token", "use_count", "last_used_at", "revision"})
+_UNRECORDED = frozenset({"digest", "token", "password", "use_count", "last_used_at", "revision"})
 
 T = TypeVar("T")
 
@@ -56,6 +59,10 @@ class Mutation:
         """Who acts, as judged in this transaction: not as it was when the request came in."""
         self.maker = judged.key
         """The key that acts, as it is in this transaction; None for who needs none."""
+        self.session = judged.session
+        """The session of the person who acts, likewise."""
+        self.by = judged.principal.by
+        """Whom audit names."""
         self.now = context.clock()
         self.epoch: int | None = None
         self.about: Subject | None = None
@@ -65,6 +72,15 @@ class Mutation:
         self._done: list[tuple[str, Subject, OrganizationId | None, object, object]] = []
         self._touched: list[Subject] = []
         self._replayed = False
+
+    def become(self, user: User) -> None:
+        """From here on it is this user who acts: they let themselves in, by a password or a link."""
+        self.by = acting_by(user)
+
+    def require_proven(self) -> None:
+        """Raise ProofNeeded unless the person who acts gave their password lately; a key need not."""
+        if self.session is not None:
+            require_proven(self.session, self.now)
 
     async def earlier(self, about: Subject | None = None) -> Recorded | None:
         """What this `Idempotency-Key` did before, or None if the work is still to be done.
@@ -128,7 +144,7 @@ class Mutation:
         return Entry(
             id=self._context.new_id(IdKind.AUDIT),
             at=self.now,
-            by=self.principal.by,
+            by=self.by,
             action=action,
             subject=subject,
             organization_id=organization_id,

@@ -10,7 +10,7 @@ from keystead.domain.constraints import make_methods
 from keystead.domain.errors import Conflict, NotFound, Stale
 from keystead.domain.ids import IdKind, KeyId, OrganizationId
 from keystead.domain.keys import Key, KeyType, Owner, OwnerKind, RevokedReason
-from keystead.domain.powers import PersonalKey, Power
+from keystead.domain.powers import Power, customer
 from keystead.domain.scopes import make_scopes
 from keystead.domain.tenants import App, Ceiling, Organization
 from keystead.domain.text import make_external_id, make_name
@@ -49,7 +49,7 @@ async def create_organization(
             return await _replayed(work, earlier)
         external_id = given(draft.external_id, make_external_id, None)
         await _require_free(work, external_id)
-        organization = await _create(context, work, draft, external_id)
+        organization = await make_organization(context, work, draft, external_id)
     return Changed(value=organization, epoch=work.epoch)
 
 
@@ -69,7 +69,7 @@ async def put_organization(
         created = organization is None
         if organization is None:
             new = NewOrganization(name=draft.name, labels=draft.labels, metadata=draft.metadata)
-            organization = await _create(context, work, new, known)
+            organization = await make_organization(context, work, new, known)
         change = OrganizationChange(
             name=draft.name,
             ceiling=draft.ceiling,
@@ -90,11 +90,11 @@ async def get_organization(context: Context, actor: Actor, organization_id: Orga
 async def list_organizations(
     context: Context, actor: Actor, wanted: TenantFilter, page: Page
 ) -> Listing[Organization]:
-    """The organizations that the principal knows of: all for the provider, its own for a personal key."""
+    """The organizations that the principal knows of: all for the provider, else the one it acts in."""
     require(actor.principal, Power.READ_ORGANIZATIONS)
-    principal = actor.principal
-    if isinstance(principal, PersonalKey):
-        wanted = replace(wanted, organization_id=principal.organization_id)
+    own = customer(actor.principal)
+    if own is not None:
+        wanted = replace(wanted, organization_id=own.organization_id)
     async with context.store.read() as tables:
         return await tables.organizations.list(wanted, page)
 
@@ -152,9 +152,10 @@ async def delete_organization(
     return Changed(value=deleted, epoch=work.epoch)
 
 
-async def _create(
-    context: Context, work: Mutation, draft: NewOrganization, external_id: str | None
+async def make_organization(
+    context: Context, work: Mutation, draft: NewOrganization, external_id: str | None = None
 ) -> Organization:
+    """Make an organization as part of a mutation, with its first app and key; `external_id` is free."""
     organization = Organization(
         id=OrganizationId(context.new_id(IdKind.ORGANIZATION)),
         name=make_name(draft.name),
@@ -186,7 +187,7 @@ def _default_key(context: Context, app: App, work: Mutation) -> Key:
         organization_id=app.organization_id,
         ephemeral=False,
         created_at=work.now,
-        created_by=work.principal.by,
+        created_by=work.by,
         expires_at=None,
         lifetime=None,
         constraints=(),

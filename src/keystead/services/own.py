@@ -2,7 +2,7 @@
 
 from keystead.domain.errors import Denied, NotFound
 from keystead.domain.keys import Key
-from keystead.domain.powers import Operator, PublicKey, System
+from keystead.domain.powers import PublicKey, key_of
 from keystead.services.context import Actor, Context
 from keystead.services.mutation import Mutation
 
@@ -11,12 +11,13 @@ _OPENS_NOTHING = "A public key opens nothing here. Ask with a secret key."
 
 async def read_self(context: Context, actor: Actor) -> Key:
     """The key that asks, as it is now. Raises Denied for public keys, and for who comes without a key."""
-    if isinstance(actor.principal, Operator | System | PublicKey):
+    acting = key_of(actor.principal)
+    if acting is None or isinstance(actor.principal, PublicKey):
         raise Denied(_OPENS_NOTHING)
     async with context.store.read() as tables:
-        found = await tables.keys.find(actor.principal.key_id)
+        found = await tables.keys.find(acting)
     if found is None:
-        raise NotFound("key", actor.principal.key_id)
+        raise NotFound("key", acting)
     return found
 
 

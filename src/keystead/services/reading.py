@@ -5,7 +5,7 @@ from dataclasses import replace
 from keystead.domain.errors import Conflict, Denied, NotFound
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, KeyType, OwnerKind
-from keystead.domain.powers import Operator, PersonalKey, Power, System, is_provider
+from keystead.domain.powers import Power, customer, is_provider, key_of
 from keystead.domain.tokens import Token, presentable
 from keystead.ports.store import KeyFilter, Listing, Page
 from keystead.services.access import reach_app, reach_key, reach_organization, reach_user, require, sees
@@ -43,13 +43,13 @@ async def list_organization_keys(
 async def list_personal_keys(
     context: Context, actor: Actor, user_id: UserId, wanted: KeyFilter, page: Page
 ) -> Listing[Key]:
-    """A user's personal keys; a personal key sees those of its own organization."""
+    """A user's personal keys; a customer sees those of the organization it acts in."""
     async with context.store.read() as tables:
         user = await reach_user(tables, actor.principal, Power.USE_PERSONAL_KEYS, user_id)
         if wanted.owner_id not in {None, user.id}:
             return Listing(items=(), more=False)
-        principal = actor.principal
-        within = principal.organization_id if isinstance(principal, PersonalKey) else wanted.organization_id
+        own = customer(actor.principal)
+        within = wanted.organization_id if own is None else own.organization_id
         narrowed = replace(wanted, owner_kind=OwnerKind.USER, owner_id=user.id, organization_id=within)
         return await tables.keys.list(narrowed, page)
 
@@ -68,11 +68,8 @@ async def reveal_key(context: Context, actor: Actor, key_id: KeyId) -> tuple[Key
     """
     async with context.store.read() as tables:
         key = await reach_key(tables, actor.principal, key_id, change=True)
-        maker = (
-            None
-            if isinstance(actor.principal, Operator | System)
-            else await tables.keys.find(actor.principal.key_id)
-        )
+        acting = key_of(actor.principal)
+        maker = None if acting is None else await tables.keys.find(acting)
     require_within(maker, key)
     if key.type is not KeyType.PUBLIC or key.newest.token is None:
         problem = "A secret key's token is shown once, when it is made. Rotate the key to get a new one."

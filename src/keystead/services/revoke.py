@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from keystead.domain.errors import Conflict, Denied
 from keystead.domain.ids import AppId, KeyId
-from keystead.domain.keys import Key, OwnerKind, RevokedReason
+from keystead.domain.keys import Key, OwnerKind, RevokedReason, Status
 from keystead.domain.powers import Principal
+from keystead.ports.store import KeyFilter, Page, Tables
 from keystead.services.access import may_change, reach_key
 from keystead.services.acknowledge import acknowledged
 from keystead.services.change import save_key
@@ -14,6 +15,9 @@ from keystead.services.context import Actor, Context
 from keystead.services.making import replayed_key, subject_of
 from keystead.services.mutation import Changed, Mutation, mutation
 from keystead.services.own import acting_key
+
+_LOOKED_AT = 20
+"""Active keys are usable but for rare ones whose newest token was lost with a history: a few tell enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ async def revoke_key(
     """
     async with mutation(context, actor) as work:
         key = await reach_key(work.tables, work.principal, key_id, change=True)
-        made = await _descendants(work, key) if descendants else ()
+        made = await _descendants(work.tables, key) if descendants else ()
         _require_power(work.principal, made)
         doomed = [it for it in (key, *made) if it.revoked_at is None]
         revoked = await revoke_all(work, doomed, reason)
@@ -44,6 +48,27 @@ async def revoke_key(
             await _require_keys_left(work, doomed)
     ended = revoked.get(key.id, key)
     return Changed(value=Revoked(key=ended, descendants=tuple(it.id for it in made)), epoch=work.epoch)
+
+
+async def count_descendants(context: Context, actor: Actor, key_id: KeyId) -> int:
+    """How many keys would be revoked together with a key: those that it made, and these in turn."""
+    async with context.store.read() as tables:
+        key = await reach_key(tables, actor.principal, key_id, change=False)
+        return sum(it.revoked_at is None for it in await _descendants(tables, key))
+
+
+async def is_last_key(context: Context, actor: Actor, key_id: KeyId) -> bool:
+    """Whether revoking a key would be refused now, because its app would be left without a usable one."""
+    async with context.store.read() as tables:
+        key, now = await reach_key(tables, actor.principal, key_id, change=False), context.clock()
+        if key.owner.kind is not OwnerKind.APP or not key.is_usable(now):
+            return False
+        app = await tables.apps.find(AppId(str(key.owner.id)))
+        if app is None or not app.last_key_protection:
+            return False
+        wanted = KeyFilter(now=now, owner_kind=OwnerKind.APP, owner_id=app.id, status=Status.ACTIVE)
+        others = (await tables.keys.list(wanted, Page(limit=_LOOKED_AT))).items
+        return not any(it.is_usable(now) for it in others if it.id != key.id)
 
 
 @acknowledged
@@ -67,11 +92,11 @@ async def revoke_all(work: Mutation, keys: Iterable[Key], reason: RevokedReason)
     }
 
 
-async def _descendants(work: Mutation, key: Key) -> tuple[Key, ...]:
+async def _descendants(tables: Tables, key: Key) -> tuple[Key, ...]:
     found: dict[KeyId, Key] = {}
     generation: Sequence[Key] = (key,)
     while generation:
-        made = await work.tables.keys.made_by([parent.id for parent in generation])
+        made = await tables.keys.made_by([parent.id for parent in generation])
         generation = [child for child in made if child.id not in found]
         found |= {child.id: child for child in generation}
     return tuple(found.values())

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict, Denied, NotFound, Stale
 from keystead.domain.ids import IdKind, UserId
-from keystead.domain.powers import PersonalKey, Power, is_provider
+from keystead.domain.links import LinkKind
+from keystead.domain.powers import Person, PersonalKey, Power, is_provider
 from keystead.domain.tenants import Member, User
 from keystead.domain.text import make_email, make_external_id, make_name
 from keystead.ports.store import Listing, Page, Recorded, Tables, TenantFilter
@@ -21,7 +22,7 @@ from keystead.services.suspending import suspension
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """The user behind a personal key, with the memberships that this key may see."""
+    """The user who acts, in person or by a personal key, with the memberships that they may see thereby."""
 
     user: User
     members: Sequence[Member]
@@ -63,14 +64,17 @@ async def get_user(context: Context, actor: Actor, user_id: UserId) -> User:
 
 
 async def get_me(context: Context, actor: Actor) -> Me:
-    """The user that a personal key acts as. Raises Denied for every other principal."""
+    """The user who acts. Raises Denied for every principal but a person and a personal key."""
     principal = actor.principal
-    if not isinstance(principal, PersonalKey):
+    if not isinstance(principal, Person | PersonalKey):
         raise Denied("Only a personal key has a user. Name the user by its id.")
+    power = Power.USE_ACCOUNT if isinstance(principal, Person) else Power.READ_USERS
     async with context.store.read() as tables:
-        user = await reach_user(tables, principal, Power.READ_USERS, principal.user_id)
+        user = await reach_user(tables, principal, power, principal.user_id)
         members = await tables.members.of_user(user.id)
-    return Me(user=user, members=[it for it in members if it.organization_id == principal.organization_id])
+    if isinstance(principal, PersonalKey):
+        members = [it for it in members if it.organization_id == principal.organization_id]
+    return Me(user=user, members=members)
 
 
 async def list_users(context: Context, actor: Actor, wanted: TenantFilter, page: Page) -> Listing[User]:
@@ -86,9 +90,10 @@ async def list_users(context: Context, actor: Actor, wanted: TenantFilter, page:
 async def change_user(
     context: Context, actor: Actor, user_id: UserId, draft: UserChange, *, revision: int | None = None
 ) -> Changed[User]:
-    """Change a user; what the draft leaves out stays.
+    """Change a user; what the draft leaves out stays. Suspending them ends their sessions.
 
-    Raises Stale when `revision` is no longer the newest, Conflict (`email-taken`, `external-id-taken`).
+    Raises Stale when `revision` is no longer the newest, Conflict (`email-taken`, `external-id-taken`,
+    `last-operator`), Denied where an operator is changed or made by who may not manage operators.
     """
     async with mutation(context, actor) as work:
         user = await reach_user(work.tables, work.principal, Power.PROVIDE_USERS, user_id)
@@ -100,7 +105,12 @@ async def change_user(
 
 async def make_user(context: Context, work: Mutation, email: str, name: str) -> User:
     """Make a user as part of a mutation; `email` is canonical and free."""
-    user = User(
+    return await insert_user(work, new_user(context, work, email, name))
+
+
+def new_user(context: Context, work: Mutation, email: str, name: str) -> User:
+    """A user who is not written yet."""
+    return User(
         id=UserId(context.new_id(IdKind.USER)),
         email=email,
         name=name,
@@ -108,7 +118,6 @@ async def make_user(context: Context, work: Mutation, email: str, name: str) -> 
         metadata={},
         created_at=work.now,
     )
-    return await _insert(work, user)
 
 
 async def _create(context: Context, work: Mutation, draft: NewUser) -> User:
@@ -120,26 +129,31 @@ async def _create(context: Context, work: Mutation, draft: NewUser) -> User:
         metadata=given(draft.metadata, drafted_metadata, {}),
         created_at=work.now,
     )
+    return await insert_user(work, user)
+
+
+async def insert_user(work: Mutation, user: User) -> User:
+    """Write a new user and record it. Raises Conflict: `email-taken`, `external-id-taken`."""
     await _require_free(work.tables, user)
-    return await _insert(work, user)
-
-
-async def _insert(work: Mutation, user: User) -> User:
     await work.tables.users.insert(user)
     work.record("user.create", _subject(user), None, before=None, after=user)
     return user
 
 
 async def _changed(work: Mutation, user: User, draft: UserChange) -> User:
+    email = given(draft.email, make_email, user.email)
     changed = replace(
         user,
-        email=given(draft.email, make_email, user.email),
+        email=email,
+        # What somebody confirmed was another address.
+        email_confirmed_at=user.email_confirmed_at if email == user.email else None,
         name=given(draft.name, make_name, user.name),
         external_id=given(
             draft.external_id, lambda it: None if it is None else make_external_id(it), user.external_id
         ),
         metadata=given(draft.metadata, drafted_metadata, dict(user.metadata)),
         suspension=suspension(user.suspension, draft.disabled, work.principal, work.now),
+        operator=given(draft.operator, bool, user.operator),
     )
     await _require_free(work.tables, changed)
     return changed
@@ -148,10 +162,38 @@ async def _changed(work: Mutation, user: User, draft: UserChange) -> User:
 async def _save(work: Mutation, before: User, after: User) -> User:
     if after == before:
         return before
+    await _require_may(work, before, after)
+    saved = await save_user(work, "user.update", before, after)
+    if saved.suspension is not None:
+        await work.tables.sessions.delete_of_user(saved.id)
+    return saved
+
+
+async def save_user(work: Mutation, action: str, before: User, after: User, *, verdicts: bool = True) -> User:
+    """Write a changed user as the next revision and record it, as part of a mutation."""
     saved = replace(after, revision=before.revision + 1)
     await work.tables.users.update(saved)
-    work.record("user.update", _subject(saved), None, before=before, after=saved)
+    work.record(action, _subject(saved), None, before=before, after=saved, verdicts=verdicts)
     return saved
+
+
+async def set_password(work: Mutation, user: User, hashed: str) -> User:
+    """Give a user another password as part of a mutation; links by which it could be set again end."""
+    await work.tables.links.delete(LinkKind.PASSWORD_RESET, user.id)
+    changed = replace(user, password=hashed)
+    return await save_user(work, "user.change_password", user, changed, verdicts=False)
+
+
+async def _require_may(work: Mutation, before: User, after: User) -> None:
+    """Raise unless the principal may change this user so: an operator's account opens all there is."""
+    if before.operator or after.operator:
+        require(work.principal, Power.MANAGE_OPERATORS)
+    if after.operator != before.operator or after.email != before.email:
+        work.require_proven()
+    ends = before.operator and not (after.operator and after.suspension is None)
+    if ends and before.suspension is None and await work.tables.users.count_operators() == 1:
+        problem = "The last operator can neither be suspended nor be one no longer. Make another first."
+        raise Conflict(problem, code="last-operator")
 
 
 async def _require_free(tables: Tables, user: User) -> None:

@@ -19,21 +19,32 @@ from keystead.settings.parsing import (
     MIN_SECRET_KEY_LENGTH,
     SERVICE_LINK_FIX,
     Parser,
+    SignUp,
     read_boolean,
     read_count,
     read_database_url,
     read_directory,
+    read_email,
     read_freshness,
     read_host,
     read_listen,
+    read_mail_from,
     read_networks,
     read_node_name,
+    read_page,
     read_places,
     read_port,
+    read_product_name,
     read_public_url,
     read_retention,
+    read_return_urls,
     read_root_key,
     read_secret_key,
+    read_secret_text,
+    read_session_lifetime,
+    read_sign_up,
+    read_smtp_url,
+    read_support,
     read_workers,
     show_duration,
 )
@@ -266,6 +277,90 @@ class Settings:
             "How long an ephemeral key's row stays after the key has ended.",
         ),
     )
+    session_lifetime: timedelta = field(
+        default=timedelta(days=14),
+        metadata=_about(
+            "People",
+            "duration, 5m to 365d",
+            read_session_lifetime,
+            "How long people stay signed in to the dashboard.",
+        ),
+    )
+    signup: SignUp = field(
+        default=SignUp.CLOSED,
+        metadata=_about(
+            "People",
+            "`closed` or `open`",
+            read_sign_up,
+            "`open` lets anybody make an account, with a confirmed e-mail and an organization of their own. "
+            "Needs `KEYSTEAD_SMTP_URL`.",
+        ),
+    )
+    admin_email: str | None = field(
+        default=None,
+        metadata=_about(
+            "People",
+            "e-mail address",
+            read_email,
+            "The first operator, made at a start that finds none, with an organization of their own, "
+            "instead of the set-up link. Needs `KEYSTEAD_ADMIN_PASSWORD`.",
+        ),
+    )
+    admin_password: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            "People",
+            "password, 12 to 1024 characters",
+            read_secret_text,
+            "That operator's password. Read at the first start only: unset it then.",
+        ),
+    )
+    smtp_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            "People",
+            "`smtp://user:password@host:port` or `smtps://…`",
+            read_smtp_url,
+            "The mail server that sends invitations and confirmations. `smtp` turns to TLS first, `smtps` "
+            "begins with it. Unset: invitations are shown to who makes them, and no mail is sent.",
+        ),
+    )
+    mail_from: str | None = field(
+        default=None,
+        metadata=_about("People", "`Name <address>`, or an address", read_mail_from, "Who our mail is from."),
+    )
+    return_urls: tuple[str, ...] | None = field(
+        default=None,
+        metadata=_about(
+            "People",
+            "list of https or http URLs",
+            read_return_urls,
+            "Where a sign-in link may lead back to: these addresses, and what is below them. Unset: nowhere.",
+        ),
+    )
+    product_name: str = field(
+        default="Keystead",
+        metadata=_about(
+            "Dashboard", "1 to 100 characters", read_product_name, "What your customers know this by."
+        ),
+    )
+    support_url: str | None = field(
+        default=None,
+        metadata=_about(
+            "Dashboard", "https URL or `mailto:` address", read_support, "Where people get help."
+        ),
+    )
+    docs_url: str | None = field(
+        default=None,
+        metadata=_about("Dashboard", "https URL", read_page, "Where people read about your API."),
+    )
+
+    @property
+    def address(self) -> str:
+        """Where people reach us, without a `/` at its end."""
+        return self.public_url or f"http://localhost:{self.port}"
 
 
 SETTINGS = tuple(

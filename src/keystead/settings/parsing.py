@@ -2,14 +2,18 @@
 
 import re
 from datetime import timedelta
+from email.utils import formataddr, parseaddr
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from keystead.domain.errors import InvalidInput
+from keystead.domain.links import make_allowed_return_url
 from keystead.domain.networks import make_networks, parse_address
 from keystead.domain.origins import make_origin
 from keystead.domain.presented import Place
+from keystead.domain.text import make_email, make_name
 from keystead.domain.tokens import Token, could_be_issued
 
 MIN_SECRET_KEY_LENGTH = 32
@@ -22,6 +26,7 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _MAX_WORKERS = 128
 _MAX_FRESHNESS = timedelta(days=1)
+_MIN_SESSION, _MAX_SESSION = timedelta(minutes=5), timedelta(days=365)
 _NODE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
@@ -30,6 +35,13 @@ SERVICE_LINK_FIX = (
     "was set by Kubernetes or Docker for a service called keystead: "
     "write `enableServiceLinks: false` in the pod's spec, or rename the service"
 )
+
+
+class SignUp(StrEnum):
+    """Who may make an account."""
+
+    CLOSED = "closed"
+    OPEN = "open"
 
 
 class Parser(Protocol):
@@ -196,6 +208,71 @@ def read_node_name(text: str, *, field: str) -> str:
     if not _NODE_NAME.fullmatch(text):
         raise InvalidInput(field, "write 1 to 64 letters, digits, dots, hyphens and underscores")
     return text
+
+
+def read_session_lifetime(text: str, *, field: str) -> timedelta:
+    duration = make_duration(text, field=field)
+    if not _MIN_SESSION <= duration <= _MAX_SESSION:
+        least, most = show_duration(_MIN_SESSION), show_duration(_MAX_SESSION)
+        raise InvalidInput(field, f"write a duration from {least} to {most}")
+    return duration
+
+
+def read_sign_up(text: str, *, field: str) -> SignUp:
+    if text not in set(SignUp):
+        raise InvalidInput(field, f"write {' or '.join(SignUp)}")
+    return SignUp(text)
+
+
+def read_smtp_url(text: str, *, field: str) -> str:
+    parts = _split(text)
+    plain = parts is not None and parts.path in {"", "/"} and not parts.query and not parts.fragment
+    if parts is None or not plain or parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise InvalidInput(
+            field,
+            "write smtp://user:password@host:port, or smtps://…; in a password write / as %2F, @ as %40",
+        )
+    return text
+
+
+def read_mail_from(text: str, *, field: str) -> str:
+    name, address = parseaddr(text)
+    try:
+        return formataddr((name, make_email(address, field=field)))
+    except InvalidInput:
+        raise InvalidInput(field, "write an address, such as Acme keys <keys@example.com>") from None
+
+
+def read_email(text: str, *, field: str) -> str:
+    return make_email(text, field=field)
+
+
+def read_secret_text(text: str, *, field: str) -> str:  # noqa: ARG001 - as every parser's
+    return text
+
+
+def read_product_name(text: str, *, field: str) -> str:
+    return make_name(text, field=field)
+
+
+def read_page(text: str, *, field: str) -> str:
+    """The address of a page of the provider's, for people to follow."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname or not text.isascii():
+        raise InvalidInput(field, "write the address of a page, such as https://example.com/help")
+    return text
+
+
+def read_support(text: str, *, field: str) -> str:
+    """Where people get help: a page, or an address of mail."""
+    if not text.startswith("mailto:"):
+        return read_page(text, field=field)
+    make_email(text.removeprefix("mailto:"), field=field)
+    return text
+
+
+def read_return_urls(text: str, *, field: str) -> tuple[str, ...]:
+    return tuple(make_allowed_return_url(it, field=field) for it in _items(text))
 
 
 def show_duration(duration: timedelta) -> str:

@@ -4,9 +4,11 @@ from ipaddress import ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from keystead.domain.errors import Misconfigured
+from keystead.domain.errors import InvalidInput, Misconfigured
 from keystead.domain.networks import parse_address
+from keystead.domain.passwords import make_password
 from keystead.settings import Settings
+from keystead.settings.parsing import SignUp
 
 WIDEST_PROXIES = {4: 16, 6: 48}
 """The shortest prefix, by IP version, that a network of trusted proxies may have without a warning."""
@@ -24,7 +26,12 @@ class Risk(NamedTuple):
 
 
 def require_startable(settings: Settings) -> None:
-    """Raise Misconfigured when a server with these settings would show tokens to the network."""
+    """Raise Misconfigured when a server with these settings would show tokens to the network.
+
+    Likewise for a setting that needs another, and for an operator's password that will not do.
+    """
+    _require_together(settings)
+    _require_admin(settings)
     https = (settings.public_url or "").startswith("https://")
     reached = next((host for host in _hosts(settings) if not is_loopback(host)), None)
     if not (reached is None or https or settings.insecure):
@@ -34,6 +41,30 @@ def require_startable(settings: Settings) -> None:
             "such as https://keys.example.com, or listen on 127.0.0.1 "
             "(KEYSTEAD_HOST, KEYSTEAD_INTERNAL_LISTEN). To try it without TLS, set KEYSTEAD_INSECURE=1",
         )
+
+
+def _require_together(settings: Settings) -> None:
+    opened = settings.signup is SignUp.OPEN
+    needs = [
+        ("KEYSTEAD_ADMIN_EMAIL", settings.admin_email, "KEYSTEAD_ADMIN_PASSWORD", settings.admin_password),
+        ("KEYSTEAD_ADMIN_PASSWORD", settings.admin_password, "KEYSTEAD_ADMIN_EMAIL", settings.admin_email),
+        ("KEYSTEAD_SMTP_URL", settings.smtp_url, "KEYSTEAD_MAIL_FROM", settings.mail_from),
+        ("KEYSTEAD_MAIL_FROM", settings.mail_from, "KEYSTEAD_SMTP_URL", settings.smtp_url),
+        ("KEYSTEAD_SIGNUP=open", opened or None, "KEYSTEAD_SMTP_URL", settings.smtp_url),
+    ]
+    for name, value, needed, other in needs:
+        if value is not None and other is None:
+            raise Misconfigured(needed, f"is unset, and {name} needs it: set both, or neither")
+
+
+def _require_admin(settings: Settings) -> None:
+    email, password = settings.admin_email, settings.admin_password
+    if email is None or password is None:
+        return
+    try:
+        make_password(password, email=email, name=email.partition("@")[0])
+    except InvalidInput as exc:
+        raise Misconfigured("KEYSTEAD_ADMIN_PASSWORD", exc.problem) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -77,6 +108,11 @@ def risky(settings: Settings) -> list[Risk]:
             "pins a root key with every scope: whoever reads this process's environment has it",
             "Make another with `keystead root-key create`, revoke this one and unset it",
         ): settings.root_key is not None,
+        Risk(
+            "KEYSTEAD_ADMIN_PASSWORD",
+            "is an operator's: whoever reads this process's environment has it, until it is changed",
+            "Sign in, change it in My profile, and unset this",
+        ): settings.admin_password is not None,
     }
     return [risk for risk, present in risks.items() if present]
 

@@ -3,6 +3,7 @@
 from keystead.wiring.database import Sounding, migrate, sounding
 from keystead.wiring.instance import Instance, joined, local_client, opened, set_up
 from keystead.wiring.parts import now, now_ms
+from keystead.wiring.people import first_operator
 from keystead.wiring.replica import (
     Comparison,
     ReplicaState,
@@ -20,6 +21,7 @@ __all__ = [
     "ReplicaStatus",
     "Sounding",
     "begin",
+    "first_operator",
     "joined",
     "local_client",
     "migrate",

@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, NodeId, make_id
 from keystead.domain.instants import MILLISECOND, at
+from keystead.people.mail import SmtpMail
+from keystead.people.passwords import Argon2Passwords
 from keystead.ports.replica import Replica
 from keystead.replica.files import Files, Folder
 from keystead.replica.stamp import Stamp
-from keystead.services.context import Bounds, Context, Freshness, Seals
+from keystead.services.context import Bounds, Context, Freshness, People, Seals
 from keystead.settings import Settings
+from keystead.settings.parsing import SignUp
 from keystead.storage.data import DATABASE, generated_secret_key, kept_node_id, replica_folder
 from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.store import SqlStore
@@ -63,6 +66,22 @@ def _secret_key(settings: Settings) -> bytes:
     return generated_secret_key(settings.data, secrets.token_bytes(_SECRET_KEY_BYTES))
 
 
+def people_of(settings: Settings) -> People:
+    """How people sign in here."""
+    mail = None
+    if settings.smtp_url is not None and settings.mail_from is not None:
+        mail = SmtpMail(settings.smtp_url, settings.mail_from)
+    return People(
+        passwords=Argon2Passwords(secrets.token_bytes),
+        mail=mail,
+        address=settings.address,
+        product_name=settings.product_name,
+        session_lifetime=settings.session_lifetime,
+        sign_up_open=settings.signup is SignUp.OPEN,
+        return_urls=settings.return_urls or (),
+    )
+
+
 def context_of(settings: Settings, store: SqlStore, counter: UseCounter, replica: Replica) -> Context:
     """The seams and settings that services work with. The secret key and the node's id are made if absent."""
     fresh_id = make_id(IdKind.NODE, secrets.token_bytes(ID_ENTROPY_BYTES))
@@ -73,6 +92,7 @@ def context_of(settings: Settings, store: SqlStore, counter: UseCounter, replica
         clock_ms=now_ms,
         entropy=secrets.token_bytes,
         seals=Seals(_secret_key(settings)),
+        people=people_of(settings),
         bounds=Bounds(
             keys_per_owner=settings.max_keys_per_app,
             apps_per_organization=settings.max_apps_per_organization,

@@ -23,6 +23,7 @@ from keystead.settings.risks import require_startable, risky
 from keystead.sockets import Listeners
 from keystead.storage.data import replica_folder
 from keystead.wiring.instance import Instance, joined, set_up
+from keystead.wiring.pages import pages_of
 
 _LOG = structlog.get_logger()
 _SET_UP_EVERY_S = 1.0
@@ -87,7 +88,7 @@ async def _work(
     async with joined(settings) as instance:
         metrics = Metrics(replica_folder(settings.data))
         surfaces = [Surface.PUBLIC, Surface.INTERNAL] if listeners.internal else [Surface.ALL]
-        apps = make_app(instance.door(metrics), surfaces)
+        apps = make_app(instance.door(metrics), surfaces, pages=pages_of(instance))
         sites = [
             Site(app=app, hot=app.hot, sockets=sockets)
             for app, sockets in zip(apps.values(), listeners, strict=False)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 
 from keystead.api.desk import Door
-from keystead.api.head import Head
 from keystead.api.metrics import Metrics
 from keystead.domain.constraints import make_constraints
 from keystead.domain.errors import Unavailable
@@ -17,7 +16,9 @@ from keystead.domain.tokens import TokenKind, make_token
 from keystead.domain.verdict import known_of
 from keystead.services.context import Context, Seals
 from keystead.services.throttle import Throttle
+from keystead.web.head import Head
 from tests.contract.samples import NOW, app, app_id, key, organization, user, user_owner
+from tests.people import people
 from tests.unit.domain.cases import known
 
 
@@ -99,6 +100,7 @@ def door_on(memory, **changes):
         clock_ms=lambda: at_ms(NOW),
         entropy=bytes,
         seals=Seals(b"x" * 32),
+        people=people(),
     )
     door = Door(
         context=context,

@@ -22,8 +22,8 @@ from uvicorn.server import ServerState
 
 from keystead.api import lane
 from keystead.api.answer import Answer, header_lines
-from keystead.api.head import Head
 from keystead.api.lane import Lane, Wording
+from keystead.web.head import Head
 
 MOST = 300
 DATE = b"Thu, 01 Jan 2026 00:00:00 GMT"

@@ -19,6 +19,8 @@ CHANCE = st.binary(min_size=ID_ENTROPY_BYTES, max_size=ID_ENTROPY_BYTES)
         (IdKind.USER, "usr_"),
         (IdKind.KEY, "key_"),
         (IdKind.VERSION, "ver_"),
+        (IdKind.SESSION, "ses_"),
+        (IdKind.LINK, "lnk_"),
     ],
 )
 def test_an_id_says_what_it_names(kind, prefix):

@@ -74,6 +74,7 @@ def test_the_newest_version_is_the_last():
     ("kind", "provider"),
     [
         (ByKind.KEY, False),
+        (ByKind.USER, False),
         (ByKind.ROOT_KEY, True),
         (ByKind.OPERATOR, True),
         (ByKind.SYSTEM, True),

@@ -9,26 +9,41 @@ from keystead.domain.policy import Policy, rules_of, tenant_of
 from keystead.domain.powers import (
     AppKey,
     Operator,
+    Person,
     PersonalKey,
     Power,
     PublicKey,
     RootKey,
     System,
+    customer,
     holds,
     is_provider,
+    key_of,
     principal_of,
     reaches,
 )
 from keystead.domain.scopes import ROOT_SCOPES
 from keystead.domain.tenants import Role, outranks
 from keystead.domain.verdict import known_of
-from tests.contract.samples import key, key_id, organization_id, personal_key, root_key, user, user_id
+from tests.contract.samples import (
+    key,
+    key_id,
+    organization_id,
+    personal_key,
+    root_key,
+    session_id,
+    user,
+    user_id,
+)
 
 ALL = set(Power)
+# People do these, and keys never.
+PEOPLE = {Power.USE_ACCOUNT}
 PROVIDER_ONLY = {
     Power.PROVIDE_ORGANIZATIONS,
     Power.PROVIDE_APPS,
     Power.PROVIDE_USERS,
+    Power.MANAGE_OPERATORS,
     Power.PROVIDE_SCOPES,
     Power.MANAGE_ROOT_KEYS,
     Power.READ_NODES,
@@ -59,7 +74,7 @@ OWNER = ADMIN | {Power.DELETE_ORGANIZATIONS}
 
 # Root keys: by scope, a closed set.
 SCOPES = {
-    "*": ALL,
+    "*": ALL - PEOPLE,
     "organizations:*": {
         Power.READ_ORGANIZATIONS,
         Power.CHANGE_ORGANIZATIONS,
@@ -89,11 +104,23 @@ def root(*scopes):
     return RootKey(key_id=root_key(8).id, scopes=scopes)
 
 
+def person(role=None, *, operator=False, organization=True):
+    return Person(
+        user_id=user_id(1),
+        session_id=session_id(1),
+        operator=operator,
+        organization_id=organization_id(1) if organization else None,
+        role=role,
+    )
+
+
 PRINCIPALS = {
     "operator": Operator(),
     "system": System(),
     "root key": root("*"),
     "personal key": personal(Role.OWNER),
+    "person": person(Role.OWNER),
+    "operator in person": person(operator=True, organization=False),
     "app key": AppKey(key_id=key(9).id),
     "public key": PublicKey(key_id=key(10).id),
 }
@@ -194,7 +221,7 @@ def test_a_personal_key_reaches_its_own_organization_only(name, own, other, inst
 
 @EACH
 def test_operators_root_keys_and_keystead_itself_are_the_provider(name):
-    assert is_provider(PRINCIPALS[name]) is (name in {"operator", "system", "root key"})
+    assert is_provider(PRINCIPALS[name]) is (name in {"operator", "operator in person", "system", "root key"})
 
 
 @EACH
@@ -209,12 +236,47 @@ def test_audit_calls_the_provider_the_provider(name):
         ("system", By(kind=ByKind.SYSTEM, id="keystead")),
         ("root key", By(kind=ByKind.ROOT_KEY, id=key_id(8))),
         ("personal key", By(kind=ByKind.KEY, id=key_id(7))),
+        ("person", By(kind=ByKind.USER, id=user_id(1))),
+        ("operator in person", By(kind=ByKind.OPERATOR, id=user_id(1))),
         ("app key", By(kind=ByKind.KEY, id=key_id(9))),
         ("public key", By(kind=ByKind.KEY, id=key_id(10))),
     ],
 )
 def test_audit_names_who_acted(name, by):
     assert PRINCIPALS[name].by == by
+
+
+@pytest.mark.parametrize("role", [*Role, None])
+def test_a_person_holds_what_a_personal_key_of_theirs_would_and_has_an_account(role):
+    assert powers_of(person(role)) == powers_of(personal(role)) | PEOPLE
+
+
+def test_a_person_reaches_the_organization_they_act_in_and_what_belongs_to_none_never():
+    assert reaches(person(Role.OWNER), organization_id(1))
+    assert not reaches(person(Role.OWNER), organization_id(2))
+    for outside in (person(), person(organization=False)):
+        assert not reaches(outside, None)
+
+
+def test_an_operator_in_person_holds_all_and_reaches_everything():
+    operator = person(operator=True, organization=False)
+    assert powers_of(operator) == ALL
+    assert reaches(operator, organization_id(2))
+    assert reaches(operator, None)
+    assert customer(operator) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("person", True), ("personal key", True), ("root key", False), ("app key", False)]
+)
+def test_a_customers_user_is_bound_to_their_own_account(name, bound):
+    assert customer(PRINCIPALS[name]) is (PRINCIPALS[name] if bound else None)
+
+
+@pytest.mark.parametrize("name", ["operator", "system", "person"])
+def test_who_needs_no_key_has_none(name):
+    assert key_of(PRINCIPALS[name]) is None
+    assert key_of(PRINCIPALS["root key"]) == key_id(8)
 
 
 def found(held, *, user=None, role=None):

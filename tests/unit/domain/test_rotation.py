@@ -13,6 +13,7 @@ from keystead.domain.rotation import (
     DEFAULT_GRACE,
     MIN_SELF_GRACE,
     NewExpiry,
+    is_safe_to_retire,
     retire,
     retire_at,
     rotate,
@@ -296,3 +297,25 @@ def test_no_rotation_ever_wakes_a_version_that_has_retired(steps):
     for before, after, now, _ in story(steps):
         dead = {it.id for it in before.versions} - set(live(before, now))
         assert dead.isdisjoint(live(after, now))
+
+
+@pytest.mark.parametrize(
+    ("old_used", "new_used", "safe"),
+    [
+        pytest.param(NOW - DAY, NOW, True, id="the new one is in use, the old one was not for a day"),
+        pytest.param(NOW - DAY + timedelta(seconds=1), NOW, False, id="used a second less than a day ago"),
+        pytest.param(NOW - DAY, None, False, id="the new one was never used"),
+        pytest.param(None, NOW, True, id="the old one was never used, and is older than a day"),
+    ],
+)
+def test_an_old_token_is_safe_to_retire_on_evidence(old_used, new_used, safe):
+    old = version(1, created_at=NOW - 9 * DAY, retires_at=NOW + DAY, last_used_at=old_used)
+    held = key(versions=(old, version(2, last_used_at=new_used)))
+    assert is_safe_to_retire(held, old, NOW) is safe
+
+
+def test_neither_the_newest_token_nor_a_retired_one_is_to_be_retired():
+    gone = version(1, created_at=NOW - 9 * DAY, retires_at=NOW)
+    held = key(versions=(gone, version(2, last_used_at=NOW - 9 * DAY)))
+    assert not is_safe_to_retire(held, gone, NOW)
+    assert not is_safe_to_retire(held, held.newest, NOW)

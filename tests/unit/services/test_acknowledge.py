@@ -18,6 +18,7 @@ from keystead.services.context import Actor, Context, Freshness, Seals
 from keystead.services.mutation import Changed
 from keystead.storage.sql.seam import to_the_end
 from tests.contract.samples import NOW
+from tests.people import people
 
 WAIT = timedelta(milliseconds=80)
 
@@ -99,6 +100,7 @@ def context(own, primary):
         clock_ms=lambda: 0,
         entropy=bytes,
         seals=Seals(b""),
+        people=people(),
         freshness=Freshness(stale_limit_ms=60_000),
         node_id=NodeId("nod_a"),
         node_name="a",

@@ -17,6 +17,7 @@ from tests.contract.samples import (
     app,
     full_key,
     key,
+    link,
     member,
     organization,
     scope,
@@ -48,7 +49,8 @@ RECORDED = [
         id="organization",
     ),
     pytest.param(app(allowed_origins=("https://a.example",)), id="app"),
-    pytest.param(user(), id="user"),
+    pytest.param(user(password=TOKEN.reveal()), id="user"),
+    pytest.param(link(digest=TOKEN.digest), id="link"),
     pytest.param(member(), id="member"),
     pytest.param(scope(), id="scope"),
 ]

@@ -10,6 +10,7 @@ from keystead.domain.verdict import Attempt, Demands, Known, Reason, known_of
 from keystead.services.context import Context, Seals
 from keystead.services.verify import explain_verify, verify
 from tests.contract.samples import NOW, key, root_key, version
+from tests.people import people
 from tests.unit.domain.cases import known
 
 TOKEN = make_token("ks", TokenKind.SECRET, Environment.LIVE, bytes(range(32)))
@@ -56,6 +57,7 @@ def context(memory):
         clock_ms=lambda: at_ms(NOW),
         entropy=bytes,
         seals=Seals(b"x" * 32),
+        people=people(),
     )
 
 

@@ -1,20 +1,22 @@
 """Which keys a filter wants, as conditions of SQL."""
 
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 import sqlalchemy as sa
 
 from keystead.domain.ids import AppId, UserId
+from keystead.domain.instants import EPOCH
 from keystead.domain.keys import OwnerKind, Status
-from keystead.ports.store import KeyFilter
+from keystead.ports.store import KeyFilter, KeyOrder, Page
 from keystead.storage.sql.paging import labels_hold, name_holds
-from keystead.storage.sql.schema import apps, keys, users
+from keystead.storage.sql.schema import Instant, apps, keys, users
 
 Condition = sa.ColumnElement[bool]
 Now = datetime | sa.BindParameter[datetime]
 
 _K = keys.c
+_LONG_AGO = sa.literal(EPOCH, Instant)
 
 
 def matches(wanted: KeyFilter) -> list[Condition]:
@@ -28,6 +30,24 @@ def matches(wanted: KeyFilter) -> list[Condition]:
         *_by_time(wanted),
         *labels_hold(_K.labels, wanted.labels),
     ]
+
+
+def sorted_keys(statement: sa.Select[Any], order: KeyOrder, page: Page) -> sa.Select[Any]:
+    """The page's rows, and one beyond, by name or by last use: it begins after the key that `page` names."""
+    value, tie = _sorted_by(_K, order), _K.id
+    if page.after is not None:
+        before = keys.alias()
+        begin = sa.select(_sorted_by(before.c, order)).where(before.c.id == page.after.id).scalar_subquery()
+        place, last = sa.tuple_(value, tie), sa.tuple_(begin, sa.literal(page.after.id, tie.type))
+        statement = statement.where(place > last if order is KeyOrder.NAME else place < last)
+    ends = (value, tie) if order is KeyOrder.NAME else (value.desc(), tie.desc())
+    return statement.order_by(*ends).limit(page.limit + 1)
+
+
+def _sorted_by(columns: Any, order: KeyOrder) -> sa.ColumnElement[Any]:  # noqa: ANN401 - a table's or an alias's
+    return (
+        columns.name_folded if order is KeyOrder.NAME else sa.func.coalesce(columns.last_used_at, _LONG_AGO)
+    )
 
 
 def expired(now: Now) -> Condition:
@@ -101,9 +121,16 @@ def _looks_like(wanted: KeyFilter) -> list[Condition]:
     if wanted.name is not None:
         conditions.append(name_holds(_K.name_folded, wanted.name))
     if wanted.start is not None:
-        # Not LIKE, which in SQLite overlooks the case of letters.
-        conditions.append(sa.func.substr(_K.start, 1, len(wanted.start)) == wanted.start)
+        conditions.append(_starts_with(wanted.start))
+    if wanted.text is not None:
+        text = wanted.text
+        conditions.append(sa.or_(name_holds(_K.name_folded, text), _starts_with(text), _K.last4 == text))
     return conditions
+
+
+def _starts_with(start: str) -> Condition:
+    # Not LIKE, which in SQLite overlooks the case of letters.
+    return sa.func.substr(_K.start, 1, len(start)) == start
 
 
 def _by_time(wanted: KeyFilter) -> list[Condition]:

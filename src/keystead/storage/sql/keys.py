@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from keystead.domain.granting import MAX_EPHEMERAL_LIFETIME
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, Status, Version
-from keystead.ports.store import KeyFilter, Listing, Page
-from keystead.storage.sql.key_filter import Condition, expired, has_status, matches, owned_by
+from keystead.ports.store import KeyFilter, KeyOrder, Listing, Page
+from keystead.storage.sql.key_filter import Condition, expired, has_status, matches, owned_by, sorted_keys
 from keystead.storage.sql.paging import fetch_rows
 from keystead.storage.sql.schema import Instant, keys, versions
 from keystead.storage.sql.seam import Work
@@ -88,9 +88,13 @@ class SqlKeys:
         await self._insert_versions(after, [at for at, v in enumerate(after.versions) if v.id not in stored])
 
     async def list(self, wanted: KeyFilter, page: Page) -> Listing[Key]:
-        """In the order of the owner's or organization's index, two queries whatever the page's length."""
+        """Newest first, in the order of an index; two queries, whatever the page's length."""
         statement = sa.select(*KEY_COLUMNS).where(*matches(wanted))
-        rows, more = await fetch_rows(self._work, statement, page, order=_ORDER)
+        if wanted.order is KeyOrder.NEWEST:
+            rows, more = await fetch_rows(self._work, statement, page, order=_ORDER)
+        else:
+            found = await self._work.rows(sorted_keys(statement, wanted.order, page))
+            rows, more = found[: page.limit], len(found) > page.limit
         return Listing(items=await with_versions(self._work, rows), more=more)
 
     async def count_live(self, owner_id: AppId | UserId, now: datetime) -> int:

@@ -161,7 +161,15 @@ users = sa.Table(
     _instant("created_at"),
     *_suspension(),
     _revision(),
+    # With a default, so that an older version may go on making users meanwhile.
+    sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.false()),
+    _text("password", nullable=True),
+    _instant("email_confirmed_at", nullable=True),
+    _text("language", nullable=True),
+    _text("theme", nullable=True),
+    _text("time_zone", nullable=True),
     sa.Index(None, "created_at", "id"),
+    sa.Index(None, "operator"),
 )
 
 members = sa.Table(
@@ -310,4 +318,41 @@ nodes = sa.Table(
     sa.Column("mark", sa.LargeBinary, nullable=False),
     # By the primary's clock: see `SqlNodes`.
     _instant("seen_at"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    _instant("created_at"),
+    _instant("last_seen_at"),
+    _instant("expires_at"),
+    _instant("proven_at"),
+    _text("address", nullable=True),
+    _text("agent"),
+    sa.Index(None, "user_id", "last_seen_at"),
+    sa.Index(None, "expires_at"),
+)
+
+links = sa.Table(
+    "links",
+    METADATA,
+    sa.Column("id", Text, primary_key=True),
+    _text("kind"),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("user_id", sa.ForeignKey("users.id")),
+    _text("email", nullable=True),
+    _text("name", nullable=True),
+    sa.Column("organization_id", sa.ForeignKey("organizations.id")),
+    _text("role", nullable=True),
+    _text("return_url", nullable=True),
+    *_by("made_by"),
+    _instant("created_at"),
+    _instant("expires_at"),
+    _instant("used_at", nullable=True),
+    sa.Index(None, "organization_id", "created_at", "id"),
+    sa.Index(None, "user_id"),
+    sa.Index(None, "expires_at"),
 )

@@ -13,10 +13,12 @@ from keystead.ports.store import Used
 from keystead.storage.sql.apps import SqlApps
 from keystead.storage.sql.engine import GLANCE, READ, WRITE, is_postgresql
 from keystead.storage.sql.keys import SqlKeys
+from keystead.storage.sql.links import SqlLinks
 from keystead.storage.sql.log import SqlAudit, SqlChanges
 from keystead.storage.sql.nodes import SqlNodes
 from keystead.storage.sql.organizations import SqlOrganizations
 from keystead.storage.sql.seam import Work, guarded, to_the_end
+from keystead.storage.sql.sessions import SqlSessions
 from keystead.storage.sql.small import SqlFacts, SqlIdempotency, SqlScopes
 from keystead.storage.sql.users import SqlMembers, SqlUsers
 from keystead.storage.sql.uses import add_uses
@@ -46,6 +48,8 @@ class SqlTables:
         self.idempotency = SqlIdempotency(work)
         self.facts = SqlFacts(work)
         self.nodes = SqlNodes(work)
+        self.sessions = SqlSessions(work)
+        self.links = SqlLinks(work)
 
 
 class SqlStore:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keystead.domain.ids import OrganizationId, UserId
-from keystead.domain.tenants import Member, Role, User
+from keystead.domain.tenants import Member, Role, Theme, User
 from keystead.ports.store import Listing, Page, TenantFilter
 from keystead.storage.sql.paging import fetch_page, fold, name_holds
 from keystead.storage.sql.schema import members, organizations, users
@@ -26,14 +26,20 @@ COLUMNS = (
     _T.suspended_by_kind,
     _T.suspended_by_id,
     _T.revision,
+    _T.operator,
+    _T.password,
+    _T.email_confirmed_at,
+    _T.language,
+    _T.theme,
+    _T.time_zone,
 )
 _ALL = sa.select(*COLUMNS)
 _BY_ID = _ALL.where(_T.id == sa.bindparam("wanted"))
 _BY_EMAIL = _ALL.where(_T.email == sa.bindparam("wanted"))
 _BY_EXTERNAL_ID = _ALL.where(_T.external_id == sa.bindparam("wanted"))
 
-_MEMBER_COLUMNS = (_M.organization_id, _M.user_id, _M.role, _M.created_at)
-_MEMBER = sa.select(*_MEMBER_COLUMNS).where(
+MEMBER_COLUMNS = (_M.organization_id, _M.user_id, _M.role, _M.created_at)
+_MEMBER = sa.select(*MEMBER_COLUMNS).where(
     _M.organization_id == sa.bindparam("organization"), _M.user_id == sa.bindparam("user")
 )
 
@@ -49,16 +55,23 @@ def decode_user(row: Sequence[Any]) -> User:
         created_at=row[5],
         suspension=suspension_from_row(row[6], row[7], row[8]),
         revision=row[9],
+        operator=row[10],
+        password=row[11],
+        email_confirmed_at=row[12],
+        language=row[13],
+        theme=None if row[14] is None else Theme(row[14]),
+        time_zone=row[15],
     )
 
 
-def _decode_member(row: Sequence[Any]) -> Member:
+def decode_member(row: Sequence[Any]) -> Member:
+    """A membership from `MEMBER_COLUMNS`."""
     return Member(organization_id=row[0], user_id=row[1], role=Role(row[2]), created_at=row[3])
 
 
 def _decode_both(row: Sequence[Any]) -> tuple[Member, User]:
-    split = len(_MEMBER_COLUMNS)
-    return _decode_member(row[:split]), decode_user(row[split:])
+    split = len(MEMBER_COLUMNS)
+    return decode_member(row[:split]), decode_user(row[split:])
 
 
 class SqlUsers:
@@ -89,6 +102,11 @@ class SqlUsers:
         """In the order of an index. Users have no labels, so those do not filter."""
         statement = _ALL.where(*_matches(wanted))
         return await fetch_page(self._work, statement, page, order=(_T.created_at, _T.id), decode=decode_user)
+
+    async def count_operators(self) -> int:
+        """By an index: operators are few among users."""
+        operating = sa.select(sa.func.count()).where(_T.operator.is_(True), _T.suspended_at.is_(None))
+        return int(await self._work.value(operating))
 
     async def _one(self, statement: sa.Select[Any], wanted: str) -> User | None:
         row = await self._work.row(statement, {"wanted": wanted})
@@ -125,6 +143,12 @@ def _encode(user: User) -> dict[str, object]:
         "created_at": user.created_at,
         **suspension_to_row(user.suspension),
         "revision": user.revision,
+        "operator": user.operator,
+        "password": user.password,
+        "email_confirmed_at": user.email_confirmed_at,
+        "language": user.language,
+        "theme": user.theme,
+        "time_zone": user.time_zone,
     }
 
 
@@ -137,7 +161,7 @@ class SqlMembers:
     async def find(self, organization_id: OrganizationId, user_id: UserId) -> Member | None:
         """By the primary key."""
         row = await self._work.row(_MEMBER, {"organization": organization_id, "user": user_id})
-        return None if row is None else _decode_member(row)
+        return None if row is None else decode_member(row)
 
     async def insert(self, member: Member) -> None:
         values = {
@@ -158,7 +182,7 @@ class SqlMembers:
     async def list(self, organization_id: OrganizationId, page: Page) -> Listing[tuple[Member, User]]:
         """One join in the order of an index."""
         joined = members.join(users, _T.id == _M.user_id)
-        statement = sa.select(*_MEMBER_COLUMNS, *COLUMNS).select_from(joined)
+        statement = sa.select(*MEMBER_COLUMNS, *COLUMNS).select_from(joined)
         below = statement.where(_M.organization_id == organization_id)
         return await fetch_page(
             self._work, below, page, order=(_M.created_at, _M.user_id), decode=_decode_both
@@ -167,10 +191,10 @@ class SqlMembers:
     async def of_user(self, user_id: UserId) -> Sequence[Member]:
         """By an index on the user; oldest membership first."""
         joined = members.join(organizations, organizations.c.id == _M.organization_id)
-        statement = sa.select(*_MEMBER_COLUMNS).select_from(joined)
+        statement = sa.select(*MEMBER_COLUMNS).select_from(joined)
         held = statement.where(_M.user_id == user_id, organizations.c.deleted_at.is_(None))
         rows = await self._work.rows(held.order_by(_M.created_at, _M.organization_id))
-        return [_decode_member(row) for row in rows]
+        return [decode_member(row) for row in rows]
 
     async def count(self, organization_id: OrganizationId) -> int:
         """Reads the organization's rows only, which a bound keeps few."""

@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from keystead.api.facts import TokenPlaces, caller_address, has_override, heard, only, peer
 from keystead.domain.networks import parse_address
 from keystead.domain.presented import Place, presented_token
 from keystead.domain.tokens import Token, could_be_issued
 from keystead.domain.verdict import Reason
+from keystead.web.facts import TokenPlaces, caller_address, has_override, heard, only, peer
 
 TRUSTED = ("127.0.0.0/8", "10.0.0.0/8")
 VALUES = [

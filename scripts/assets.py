@@ -1,0 +1,87 @@
+"""Build the files that the dashboard's pages load: `python -m scripts.assets`. The standard library only.
+
+Style sheets and scripts of `static_src/` become one file each; htmx and the fonts come from `node_modules/`.
+Every file is named by its content, `name.<hash>.ext`, so that it may be kept for ever; `manifest.json` has
+the names.
+"""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src/keystead/dashboard/static_src"
+TARGET = ROOT / "src/keystead/dashboard/static"
+MODULES = ROOT / "node_modules"
+
+LAYERS = ("tokens", "base", "frame", "pieces", "pages")
+"""The style sheets, in the order of their cascade layers: what comes later wins."""
+
+FONTS = {
+    "@fontsource-variable/inter": ("inter-latin-wght-normal", "inter-latin-ext-wght-normal"),
+    "@fontsource-variable/jetbrains-mono": (
+        "jetbrains-mono-latin-wght-normal",
+        "jetbrains-mono-latin-ext-wght-normal",
+    ),
+}
+_HASH_CHARACTERS = 12
+_URL = re.compile(r'url\("([^"]+)"\)')
+
+
+def main() -> int:
+    """Write everything anew, and say how much it is."""
+    shutil.rmtree(TARGET, ignore_errors=True)
+    TARGET.mkdir(parents=True)
+    built: dict[str, str] = {}
+    for name, body in {**_copied(), "dashboard.js": _script()}.items():
+        built[name] = _write(name, body)
+    built["dashboard.css"] = _write("dashboard.css", _style(built))
+    (TARGET / "manifest.json").write_text(json.dumps(built, indent=2, sort_keys=True) + "\n")
+    _copy_licenses()
+    return 0
+
+
+def _copied() -> Mapping[str, bytes]:
+    """Files that are served as they are."""
+    fonts = {
+        f"{font}.woff2": (MODULES / package / "files" / f"{font}.woff2").read_bytes()
+        for package, names in FONTS.items()
+        for font in names
+    }
+    images = {path.name: path.read_bytes() for path in sorted((SOURCE / "img").iterdir())}
+    return {"htmx.js": (MODULES / "htmx.org/dist/htmx.min.js").read_bytes(), **fonts, **images}
+
+
+def _script() -> bytes:
+    """All scripts as one module; each keeps its names to itself."""
+    parts = [path.read_text("utf-8") for path in sorted((SOURCE / "js").glob("*.js"))]
+    return "".join(f"{{\n{part}}}\n" for part in parts).encode()
+
+
+def _style(built: Mapping[str, str]) -> bytes:
+    """All style sheets as one, its addresses as built. Raises KeyError for a file that is not there."""
+    parts = [(SOURCE / "css" / f"{layer}.css").read_text("utf-8") for layer in LAYERS]
+    whole = f"@layer {', '.join(LAYERS)};\n{''.join(parts)}"
+    return _URL.sub(lambda it: f'url("{built[it[1]]}")', whole).encode()
+
+
+def _write(name: str, body: bytes) -> str:
+    stem, _, extension = name.rpartition(".")
+    built = f"{stem}.{sha256(body).hexdigest()[:_HASH_CHARACTERS]}.{extension}"
+    (TARGET / built).write_bytes(body)
+    return built
+
+
+def _copy_licenses() -> None:
+    """The licenses of what we hand on, which ask for it."""
+    for package in ("htmx.org", *FONTS):
+        name = package.rpartition("/")[2]
+        shutil.copyfile(MODULES / package / "LICENSE", TARGET / f"{name}.LICENSE.txt")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""Two applications at one address: the API's paths, and the pages of the dashboard beside them."""
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+_OURS = frozenset({"api", "auth", "healthz", "metrics", "readyz"})
+"""What paths of the API begin with; pages have all others."""
+
+
+class Switch:
+    """An ASGI app that hands each request to the one of two that knows its path."""
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
+        self._api = api
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        # Slashes too many change nothing, as in the framework's routing.
+        first = scope["path"].lstrip("/").partition("/")[0]
+        await (self._api if first in _OURS else self._pages)(scope, receive, send)

@@ -1,0 +1,77 @@
+"""Pages of lists in addresses: where each so far began, so that a reload stays and the way back is known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+from keystead.dashboard.render import AnyRequest
+from keystead.ports.store import Listing, Page, Position
+
+QUERY = "after"
+"""Given once for each page behind: the last one is where this page begins."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_STEPS = 40
+_MOST_DIGITS = 14
+
+T = TypeVar("T")
+
+
+class Made(Protocol):
+    """What has an id and was made at an instant, by which most lists are ordered."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """The pages behind this one, the first one first."""
+
+    steps: Sequence[str] = ()
+
+    @property
+    def after(self) -> Position | None:
+        """Where this page begins; None for the first, and for what is no step of ours."""
+        return _position(self.steps[-1]) if self.steps else None
+
+    def page(self, limit: int) -> Page:
+        """The page itself, of so many items at most."""
+        return Page(limit=limit, after=self.after)
+
+    @property
+    def back(self) -> Sequence[str] | None:
+        """The trail of the page before; None on the first."""
+        return self.steps[:-1] if self.steps else None
+
+    def on(self, listing: Listing[T], position: Callable[[T], Position]) -> Sequence[str] | None:
+        """The trail of the next page; None when there is none. `position` says where an item stands."""
+        return self.beyond(position(listing.items[-1])) if listing.more else None
+
+    def beyond(self, position: Position) -> Sequence[str]:
+        """The trail of a page that begins after `position`."""
+        return [*self.steps[-_MOST_STEPS:], _step(position)]
+
+
+def trail_of(request: AnyRequest) -> Trail:
+    """The trail that a request's address holds."""
+    return Trail(steps=tuple(request.query_params.getall(QUERY, [])[-_MOST_STEPS:]))
+
+
+def by_made(item: Made) -> Position:
+    """Where an item stands in a list that is ordered by when things were made."""
+    return Position(created_at=item.created_at, id=item.id)
+
+
+def _step(position: Position) -> str:
+    return f"{(position.created_at - _EPOCH) // timedelta(milliseconds=1)}.{position.id}"
+
+
+def _position(step: str) -> Position | None:
+    instant_ms, _, identifier = step.partition(".")
+    if not (instant_ms.isascii() and instant_ms.isdigit() and len(instant_ms) <= _MOST_DIGITS):
+        return None
+    return Position(created_at=_EPOCH + timedelta(milliseconds=int(instant_ms)), id=identifier)

@@ -1,0 +1,43 @@
+"""Cookies as somebody comes in and goes."""
+
+from datetime import timedelta
+
+from litestar import Response
+
+from keystead.dashboard.cookies import DEVICE, LONGEST, ORGANIZATION, SESSION
+from keystead.dashboard.render import AnyRequest, Renderer, redirect
+from keystead.dashboard.toasts import Toast
+from keystead.domain.ids import OrganizationId
+from keystead.services.people import SignedIn
+
+_NEVER = timedelta(0)
+
+
+def let_in(
+    request: AnyRequest, signed_in: SignedIn, path: str = "/", *, toast: Toast | None = None
+) -> Response[str]:
+    """Send somebody who was let in on to a page of ours, or back to the provider who let them in."""
+    renderer: Renderer = request.app.state.renderer
+    house, session = renderer.house, signed_in.session
+    response = redirect(request, path, toast=toast)
+    if signed_in.return_url is not None:
+        response.headers["Location"] = signed_in.return_url
+    lasts = session.expires_at - session.created_at
+    response.set_cookie(house.cookie(SESSION, signed_in.secret.reveal(), lasts=lasts))
+    response.set_cookie(house.cookie(DEVICE, signed_in.device, lasts=LONGEST))
+    return response
+
+
+def let_out(request: AnyRequest, response: Response[str]) -> Response[str]:
+    """Have the browser forget whose it was; that it was theirs before it keeps, for the next time."""
+    renderer: Renderer = request.app.state.renderer
+    for name in (SESSION, ORGANIZATION):
+        response.set_cookie(renderer.house.cookie(name, "", lasts=_NEVER))
+    return response
+
+
+def enter(request: AnyRequest, response: Response[str], organization_id: OrganizationId) -> Response[str]:
+    """Have the next pages be those of an organization."""
+    renderer: Renderer = request.app.state.renderer
+    response.set_cookie(renderer.house.cookie(ORGANIZATION, organization_id, lasts=LONGEST))
+    return response

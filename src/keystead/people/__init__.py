@@ -1,0 +1,1 @@
+"""What people need of the outside: slow hashes of their passwords, and mail."""

@@ -1,0 +1,14 @@
+"""An entrance to nothing, for tests of pages that ask no service."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from keystead.dashboard.door import Entrance
+from keystead.ports.chance import Clock
+from keystead.services.context import Seals
+
+
+def bare_entrance(clock: Clock) -> Entrance:
+    """An entrance that knows the time and can seal, and no more."""
+    context: Any = SimpleNamespace(clock_ms=clock, seals=Seals(b"x" * 32))
+    return Entrance(context=context)
