@@ -82,7 +82,7 @@ class ReplicaIndex:
         self._nudge = nudge
 
     def find(self, digest: bytes) -> Known | None:
-        """See `ports.replica.Replica.find`. Raises Damaged for what is not as it was written; the applier is told."""
+        """See `ports.replica.Replica.find`. Raises Damaged for what is not as written, and tells so."""
         if self._words[CHANGES] != self._seen:
             self.renew()
         try:
