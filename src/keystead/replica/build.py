@@ -170,10 +170,12 @@ class Builder:
         self._opened.environment.sync(True)
 
     def refuses_no_more_than(self, before: Opened) -> bool:
-        """Whether every local refusal that stands here stands in the file before."""
+        """Whether every local refusal that stands here stands in the file before, read only if any does."""
+        here = {(it.kind, it.id) for it in Refusals(self._opened, self._transaction).all()}
+        if not here:
+            return True
         with before.environment.begin() as transaction:
-            standing = {(it.kind, it.id) for it in find_standing(before, transaction)}
-        return standing >= {(it.kind, it.id) for it in Refusals(self._opened, self._transaction).all()}
+            return here <= {(it.kind, it.id) for it in find_standing(before, transaction)}
 
     def finish(self) -> None:
         """Make it durable and say, last of all, that it is whole."""

@@ -205,10 +205,7 @@ class Upkeep:
         """Histories are the same, or the build will come to nothing: only what stands already is kept."""
         async with self._in_use:
             with self._salvaging() as before:
-                lost = None
-                if before is not None:
-                    history, _ = await self._builders_hand(read_points, before)
-                    lost = Lost(before, self.at, history, self.at)
+                lost = None if before is None else await self._find_standing(before)
                 await self._builders_hand(builder.keep, lost)
 
     async def _catch_up(self, builder: Builder) -> int:
@@ -275,11 +272,19 @@ class Upkeep:
                     generation=before.generation,
                 )
 
+    async def _find_standing(self, before: Opened) -> Lost | None:
+        try:
+            history, _ = await self._builders_hand(read_points, before)
+        except Damaged:
+            _tell_unreadable(before)
+            return None
+        return Lost(before, self.at, history, self.at)
+
     async def _find_lost(self, before: Opened, point: Point) -> Lost | None:
         try:
             return await find_lost(self._source, before, self.at, point, self._builders_hand)
         except Damaged:
-            _LOG.warning("nothing could be kept of the damaged replica", generation=before.generation)
+            _tell_unreadable(before)
             return None
 
     async def _mend(self, cause: BaseException | None) -> None:
@@ -341,6 +346,11 @@ class Upkeep:
         """End the threads that write; nothing must be under way."""
         self._hand.close()
         self._builders_hand.close()
+
+
+def _tell_unreadable(before: Opened) -> None:
+    """Say that a file is given up: to try again would find no more in it."""
+    _LOG.warning("nothing could be kept of the damaged replica", generation=before.generation)
 
 
 def _apply_and_tell(writer: Writer, news: News, stamp: Stamp, generation: int) -> Point:
