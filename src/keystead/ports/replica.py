@@ -62,8 +62,8 @@ class VersionRow(NamedTuple):
     """A version as verdicts need it, with its key's state: what `Known` is made from.
 
     `rules` are the key's rules as they are stored: equal ones are equal, and `Source.read_rules` reads them.
-    `ended` says that the version had retired, by the primary's clock, when it was read: then it has for good,
-    also when a wall clock is set back later.
+    `ended` says that the version had retired, by the primary's clock, when it was read: then it has until
+    it is read again, also when a wall clock is set back meanwhile.
     """
 
     digest: bytes

@@ -188,8 +188,10 @@ class Applier:
         # Whoever waits nudges each moment, and a try may copy the whole primary: a nudge is heard after this.
         least_s = min(pause_s, _RETRY_LAST_S if on_disk else _RETRY_FIRST_S)
         await asyncio.sleep(least_s)
+        # Not `wait_for`, which swallows a cancellation that comes together with the nudge.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), pause_s - least_s)
+            async with asyncio.timeout(pause_s - least_s):
+                await self._nudged.wait()
         self._nudged.clear()
 
     def _note_trouble(

@@ -123,7 +123,7 @@ class Stamp:
     def level(self, at_ms: int) -> None:
         """Tell that the node was proved level with the primary at `at_ms` of `boot_ms`.
 
-        Never goes back, but from an instant that is yet to come.
+        Never goes back, but from an instant that is yet to come; `never_level` takes it all back.
         """
         said = self.words[_LEVEL_AT]
         self.words[_LEVEL_AT] = at_ms if said > boot_ms() else max(said, at_ms)

@@ -193,6 +193,8 @@ class Upkeep:
             yield self._opened
             return
         with self._stamp.salvaging(self._opened.generation) as may:
+            if not may:
+                _tell_unreadable(self._opened)
             yield self._opened if may else None
 
     async def _keep_forgotten(self, builder: Builder) -> None:
