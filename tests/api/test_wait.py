@@ -193,6 +193,26 @@ async def test_a_change_is_answered_when_its_own_node_has_applied_it(world: Worl
         assert context.replica.applied_epoch() >= answer["epoch"]
 
 
+async def test_a_look_since_the_epoch_was_made_is_enough_for_the_answer(world: World, monkeypatch):
+    replica, store = world.instance.context.replica, world.instance.store
+    really, ended_at_ns, since = store.write, [], []
+
+    @asynccontextmanager
+    async def write():
+        async with really() as tables:
+            yield tables
+            ended_at_ns.append(replica.instant_ns())
+
+    async def await_applied(_epoch, _within, since_ns):
+        since.append(since_ns)
+
+    monkeypatch.setattr(store, "write", write)
+    monkeypatch.setattr(replica, "await_applied", await_applied)
+    began_at_ns = replica.instant_ns()
+    await world.organization()
+    assert began_at_ns < since[0] < ended_at_ns[0]
+
+
 async def test_a_node_that_has_not_applied_it_lags(world: World):
     key = await world.key()
     await report(world, key["epoch"])

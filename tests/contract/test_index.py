@@ -22,7 +22,9 @@ from keystead.replica.applier import Applier
 from keystead.replica.files import Files, Folder
 from keystead.replica.index import ReplicaIndex
 from keystead.replica.stamp import Stamp
+from keystead.storage.sql import source_news, source_snapshot
 from keystead.storage.sql.source import SqlSource
+from keystead.storage.sql.source_rows import version_row
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import (
     DAY,
@@ -114,6 +116,13 @@ class Replicas:
         found = await self.find(sought)
         assert found is not None
         return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The samples are of a day that has passed by the primary's clock."""
+    for module in (source_news, source_snapshot):
+        monkeypatch.setattr(module, "version_row", lambda row, now_ms: version_row(row, 0 * now_ms))
 
 
 @pytest.fixture

@@ -85,6 +85,21 @@ async def test_postgresql_that_sends_us_away_is_connected_to_again(postgres: Pos
     await engine.dispose()
 
 
+async def test_postgresql_that_was_read_only_is_written_again_once_it_is_not(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    name = url.rpartition("/")[2]
+    engine = make_engine(url)
+    await set_up(engine, now=NOW)
+    await engine.dispose()
+    async with opened(url) as store:
+        postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        # Several sessions, of which each keeps what it began with.
+        async with store.read(), store.read():
+            await require_unavailable(store, write)
+        postgres.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await asyncio.gather(read(store), write(store), read(store))
+
+
 async def test_postgresql_that_ends_a_transaction_half_way_undoes_it(postgres: Postgres) -> None:
     url = postgres.new_database()
     engine = make_engine(url)

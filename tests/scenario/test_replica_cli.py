@@ -70,7 +70,8 @@ def test_beside_a_server(tmp_path: Path, database_url: str | None, workers: str)
         assert {levels[it] for it in ("replica", "replica level", "local refusals")} == {"ok"}
 
     status = replica(tmp_path, "status", database_url)
-    assert status["applier"] == {"pid": applier["pid"], "alive": False}
+    # Of two workers the other one may have taken over while the server stopped.
+    assert status["applier"]["alive"] is False
     assert replica(tmp_path, "rebuild", database_url)["generation"] == 3
     assert replica(tmp_path, "verify", database_url)["clean"]
 

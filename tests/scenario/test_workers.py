@@ -151,7 +151,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused(keystead: Key
     )
     assert {send_raw(keystead.port, request).status for _ in range(50)} == {200}
     [line] = [it for it in keystead.log_lines() if it["event"] == "worker ended"]
-    assert (line["pid"], line["how"]) == (killed, "SIGKILL")
+    assert (line["pid"], line["how"]) == (killed, "signal 9 (Killed)")
 
 
 def test_a_worker_that_is_killed_before_it_listens_is_replaced(tmp_path: Path):
@@ -162,6 +162,18 @@ def test_a_worker_that_is_killed_before_it_listens_is_replaced(tmp_path: Path):
         os.kill(first, signal.SIGKILL)
         wait_until_all_listen(keystead)
         assert first not in workers(keystead)
+
+
+def test_a_start_whose_workers_are_all_killed_ends(tmp_path: Path):
+    with run_keystead(tmp_path, WORKERS=str(COUNT)) as keystead:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while keystead.process.poll() is None:
+            assert time.monotonic() < deadline
+            for worker in children(keystead.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            time.sleep(0.01)
+        assert keystead.process.returncode == 70
 
 
 def test_a_node_outlives_a_start_of_a_worker_that_fails(keystead: Keystead):

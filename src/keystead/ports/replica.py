@@ -33,8 +33,18 @@ class Replica(Protocol):
     def applied_epoch(self) -> int:
         """The newest epoch that this node has applied; 0 at the beginning."""
 
-    async def await_applied(self, epoch: int, within: timedelta) -> bool:
-        """Wait until this node has applied `epoch`; False if it did not in time."""
+    def instant_ns(self) -> int:
+        """Now, by the clock of the machine's boot."""
+
+    def has_applied(self, epoch: int, since_ns: int) -> bool:
+        """Whether this node has applied `epoch`, of the history that the primary had at `since_ns`.
+
+        A look at the primary that began since then must have found in it what is applied. An older one may
+        have been at the history before the primary was put back: there the number is another change's.
+        """
+
+    async def await_applied(self, epoch: int, within: timedelta, since_ns: int = 0) -> bool:
+        """Wait until `has_applied`; False if it was not in time."""
 
 
 class Point(NamedTuple):
@@ -52,8 +62,8 @@ class VersionRow(NamedTuple):
     """A version as verdicts need it, with its key's state: what `Known` is made from.
 
     `rules` are the key's rules as they are stored: equal ones are equal, and `Source.read_rules` reads them.
-    `ended` says that the version had retired when it was read: then it has for good, also when the wall clock
-    is set back later.
+    `ended` says that the version had retired, by the primary's clock, when it was read: then it has until
+    it is read again, also when a wall clock is set back meanwhile.
     """
 
     digest: bytes
@@ -105,7 +115,8 @@ class Refusal:
     """What a node goes on refusing that its primary, put back to an earlier state, no longer does.
 
     `id` is the key's, the version's or the tenant's that is refused. Keys and versions also have `key_id` and
-    `digest`, of a token by which the key was known; `retires_at_ms` is when a version retires.
+    `digest`, of a token by which the key was known; `retires_at_ms` is when a version retires, `ended`
+    whether it has.
     """
 
     kind: RefusalKind
@@ -113,6 +124,7 @@ class Refusal:
     key_id: str = ""
     digest: bytes = b""
     retires_at_ms: int = NEVER
+    ended: bool = False
 
 
 Resubmit = Callable[[Sequence[Refusal]], Awaitable[None]]

@@ -184,7 +184,15 @@ class Applier:
         most_s = _RETRY_LAST_ON_DISK_S if on_disk else _RETRY_LAST_S
         pause_s = min(_RETRY_FIRST_S * 2**self._failures, most_s)
         self._failures = min(self._failures + 1, 16)
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret, only not all at once
+        pause_s *= random.uniform(0.5, 1)  # noqa: S311 - no secret, only not all at once
+        # Whoever waits nudges each moment, and a try may copy the whole primary: a nudge is heard after this.
+        least_s = min(pause_s, _RETRY_LAST_S if on_disk else _RETRY_FIRST_S)
+        await asyncio.sleep(least_s)
+        # Not `wait_for`, which swallows a cancellation that comes together with the nudge.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s - least_s):
+                await self._nudged.wait()
+        self._nudged.clear()
 
     def _note_trouble(
         self, trouble: str | None, *, cause: str | None = None, exception: Exception | None = None

@@ -42,22 +42,22 @@ _AT_ONCE = 10_000
 
 
 class Place(NamedTuple):
-    """Where a replica is built, and by which thread."""
+    """Where a replica is built, by which thread, and the generation that it becomes."""
 
     folder: Folder
     stamp: Stamp
     hand: Hand
+    generation: int
 
 
 @asynccontextmanager
 async def building(place: Place, snapshot: Snapshot, read_rules: ReadRules) -> AsyncIterator["Builder"]:
-    """The file of a new generation, to be filled from `snapshot` and what came after.
+    """The file of the new generation, to be filled from `snapshot` and what came after.
 
     The stamp tells how far it is. Whatever happens half-way, the new file is removed, and nothing else was
     touched.
     """
-    folder, stamp, hand = place
-    generation = max([stamp.generation, *folder.generations()]) + 1
+    folder, stamp, hand, generation = place
     folder.remove(generation)
     stamp.progress(0, max(snapshot.expected, 1))
     try:
@@ -75,7 +75,7 @@ async def building(place: Place, snapshot: Snapshot, read_rules: ReadRules) -> A
 
 async def copy(place: Place, snapshot: Snapshot, builder: "Builder") -> None:
     """Write all of `snapshot`. Bounded in memory."""
-    _, stamp, hand = place
+    stamp, hand = place.stamp, place.hand
     expected = max(snapshot.expected, 1)
     async for tenants in snapshot.tenants():
         await hand(builder.put_tenants, tenants)
@@ -90,17 +90,16 @@ async def build(
     place: Place,
     snapshot: Snapshot,
     read_rules: ReadRules,
-    lost: Callable[[], Awaitable[Lost | None]],
-) -> int:
-    """Write `snapshot` into the file of a new generation, whole and durable, and say which generation it is.
+    keep: Callable[["Builder"], Awaitable[None]],
+) -> None:
+    """Write `snapshot` into the file of the new generation, whole and durable.
 
-    `lost` is asked when all is copied, for what must be kept of the file before.
+    `keep` is called when all is copied, to have the builder keep what must be kept of the file before.
     """
     async with building(place, snapshot, read_rules) as builder:
         await copy(place, snapshot, builder)
-        await place.hand(builder.keep, await lost())
+        await keep(builder)
         await place.hand(builder.finish)
-    return builder.generation
 
 
 class Builder:
@@ -109,7 +108,6 @@ class Builder:
     def __init__(self, folder: Folder, generation: int, point: Point, read_rules: ReadRules) -> None:
         self.written = 0
         """How many versions were written."""
-        self.generation = generation
         self.point = point
         """The newest point that it holds."""
         self._opened: Opened = create(folder.file(generation), generation)
@@ -172,10 +170,12 @@ class Builder:
         self._opened.environment.sync(True)
 
     def refuses_no_more_than(self, before: Opened) -> bool:
-        """Whether every local refusal that stands here stands in the file before."""
+        """Whether every local refusal that stands here stands in the file before, read only if any does."""
+        here = {(it.kind, it.id) for it in Refusals(self._opened, self._transaction).all()}
+        if not here:
+            return True
         with before.environment.begin() as transaction:
-            standing = {(it.kind, it.id) for it in find_standing(before, transaction)}
-        return standing >= {(it.kind, it.id) for it in Refusals(self._opened, self._transaction).all()}
+            return here <= {(it.kind, it.id) for it in find_standing(before, transaction)}
 
     def finish(self) -> None:
         """Make it durable and say, last of all, that it is whole."""

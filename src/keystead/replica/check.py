@@ -10,7 +10,7 @@ from keystead.domain.errors import Unavailable
 from keystead.domain.ids import pack_ids
 from keystead.domain.policy import Tenant
 from keystead.ports.replica import Point, RoleRow, Source, VersionRow
-from keystead.replica.files import Files, Opened, Transaction
+from keystead.replica.files import Files, Opened, Transaction, reading
 from keystead.replica.format import (
     ENDED,
     HEAD,
@@ -85,14 +85,15 @@ async def compare(files: Files, stamp: Stamp, source: Source, *, within: timedel
 
     Keeps the names of tenants and roles in memory, of versions no more than a portion. What was committed
     meanwhile is passed over. Raises Unavailable when the replica does not come level with the snapshot
-    `within`, when it is of another history, and when too much changes to compare.
+    `within`, when it is of another history, when too much changes to compare, and when this process changes
+    to a new file meanwhile.
     """
     index = ReplicaIndex(files, stamp)
     async with source.snapshot() as snapshot:
         if not await index.await_applied(snapshot.point.epoch, within):
             raise Unavailable("replica")
         opened = files.open(stamp.generation)
-        with opened.environment.begin() as transaction:
+        with reading(), opened.environment.begin() as transaction:
             at = read_applied(opened, transaction)
             changed = await _changed_between(source, snapshot.point, at)
             work = _Comparing(opened, transaction, source.read_rules, changed)
@@ -200,8 +201,9 @@ class _Comparing:
         number, flags = UNREADABLE, 0
         if len(held) >= HEAD.size:
             _, _, flags, number = HEAD.unpack_from(held)
-        # The one may have retired since the other was read.
-        row = self._refusals.over(told)._replace(ended=flags & ENDED != 0)
+        row = self._refusals.over(told)
+        # It may have retired since the replica's was read; one that has not by now did not then.
+        row = row._replace(ended=row.ended and flags & ENDED != 0)
         return held == encode_record(row, number, pack_ids(row.key_id, row.version_id)) and self._is_policy(
             number, row.rules
         )

@@ -103,7 +103,7 @@ async def find_lost(source: Source, before: Opened, applied: Point, point: Point
     `applied` is the file's newest point. Raises Unavailable when the primary is no longer the one of the
     snapshot, and Damaged when nothing of the file can be read.
     """
-    history, whole = await hand(_read, before)
+    history, whole = await hand(read_points, before)
     common = await newest_common(source, applied, history)
     same = point == BEGINNING or await source.newest_common([point]) == point
     if not same or common.epoch > point.epoch:
@@ -126,7 +126,7 @@ def forgotten(had: VersionRow, has: VersionRow, came_after: Callable[[str], bool
         yield _refusal(RefusalKind.DISABLED, had.key_id, had)
     if had.retires_at_ms < has.retires_at_ms and not has.revoked:
         retired = _refusal(RefusalKind.RETIRED, had.version_id, had)
-        yield replace(retired, retires_at_ms=had.retires_at_ms)
+        yield replace(retired, retires_at_ms=had.retires_at_ms, ended=had.ended)
 
 
 def _refusal(kind: RefusalKind, identifier: str, had: VersionRow) -> Refusal:
@@ -169,8 +169,8 @@ def _pairs(transaction: Transaction, database: Database) -> Iterator[tuple[bytes
         _LOG.warning("a damaged replica could not be read to its end for what must be kept of it")
 
 
-def _read(before: Opened) -> tuple[list[Point], bool]:
-    """The history that can be read, and whether that is all of it."""
+def read_points(before: Opened) -> tuple[list[Point], bool]:
+    """The points of history that can be read, oldest first, and whether these are all."""
     with before.environment.begin() as transaction:
         try:
             history = read_history(before, transaction)

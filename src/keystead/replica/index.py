@@ -38,7 +38,7 @@ from keystead.replica.format import (
     encode_tenant,
     unseal,
 )
-from keystead.replica.stamp import CHANGES, LONG_AGO_MS, Stamp
+from keystead.replica.stamp import CHANGES, LONG_AGO_MS, Stamp, boot_ns
 
 MAX_POLICY_BYTES = 64 * 1024 * 1024
 """About how much memory the compiled policies of a process may take."""
@@ -61,7 +61,7 @@ _UNREADABLE = Policy(
 
 
 class ReplicaIndex:
-    """Implements `ports.Replica` for one process; made and used on one thread."""
+    """Implements `ports.replica.Replica` for one process; made and used on one thread."""
 
     def __init__(self, files: Files, stamp: Stamp) -> None:
         self._files = files
@@ -82,7 +82,7 @@ class ReplicaIndex:
         self._nudge = nudge
 
     def find(self, digest: bytes) -> Known | None:
-        """See `ports.Replica.find`. Raises Damaged for what is not as it was written; the applier is told."""
+        """See `ports.replica.Replica.find`. Raises Damaged for what is not as written, and tells so."""
         if self._words[CHANGES] != self._seen:
             self.renew()
         try:
@@ -105,13 +105,22 @@ class ReplicaIndex:
         )
 
     def applied_epoch(self) -> int:
-        """See `ports.Replica.applied_epoch`."""
+        """See `ports.replica.Replica.applied_epoch`."""
         return self._stamp.applied_epoch
 
-    async def await_applied(self, epoch: int, within: timedelta) -> bool:
-        """See `ports.Replica.await_applied`. Looks each millisecond."""
+    def instant_ns(self) -> int:
+        """See `ports.replica.Replica.instant_ns`."""
+        return boot_ns()
+
+    def has_applied(self, epoch: int, since_ns: int) -> bool:
+        """See `ports.replica.Replica.has_applied`."""
+        # In this order: the epoch read first might be of another history, which the look then found out.
+        return self._stamp.looked_at_ns >= since_ns and self._stamp.applied_epoch >= epoch
+
+    async def await_applied(self, epoch: int, within: timedelta, since_ns: int = 0) -> bool:
+        """See `ports.replica.Replica.await_applied`. Looks each millisecond."""
         self._nudge()
-        return await _until(lambda: self._stamp.applied_epoch >= epoch, within)
+        return await _until(lambda: self.has_applied(epoch, since_ns), within)
 
     async def await_level(self, within: timedelta, younger_than_ms: int = LONG_AGO_MS) -> bool:
         """Wait until the node was proved level less than that long ago; False if it was not in time.

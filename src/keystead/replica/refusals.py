@@ -129,7 +129,8 @@ def _laid_over(row: VersionRow, refusal: Refusal) -> VersionRow:
         case RefusalKind.DISABLED:
             return row._replace(disabled=True)
         case RefusalKind.RETIRED:
-            return row._replace(retires_at_ms=min(row.retires_at_ms, refusal.retires_at_ms))
+            retires_at_ms = min(row.retires_at_ms, refusal.retires_at_ms)
+            return row._replace(retires_at_ms=retires_at_ms, ended=row.ended or refusal.ended)
         case RefusalKind.SUSPENDED:
             return row
 

@@ -10,6 +10,8 @@ import hashlib
 import mmap
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from keystead.replica.files import reserve
@@ -21,7 +23,7 @@ _MAGIC = int.from_bytes(b"ksstamp\0") + FORMAT
 _MAGIC_AT, _BOOT, CHANGES, _GENERATION, _LEVEL_AT, _APPLIED = range(6)
 _DONE, _EXPECTED, _APPLIER, _DISTRUSTED = range(6, 10)
 
-_SALVAGED, _SALVAGES = 10, 11
+_SALVAGED, _SALVAGES, _LOOKED_AT_NS = 10, 11, 12
 
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -34,7 +36,12 @@ LONG_AGO_MS = 2**50
 
 def boot_ms() -> int:
     """Milliseconds since the machine was booted, sleep included; nobody can set this clock."""
-    return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
+    return boot_ns() // 1_000_000
+
+
+def boot_ns() -> int:
+    """As `boot_ms`, in nanoseconds: a change and the look that finds it are less than a millisecond apart."""
+    return time.clock_gettime_ns(_BOOT_CLOCK)
 
 
 class Stamp:
@@ -80,6 +87,11 @@ class Stamp:
         return self.words[_APPLIED]
 
     @property
+    def looked_at_ns(self) -> int:
+        """When, in `boot_ns`, the last look began that found what is applied in the primary's history."""
+        return self.words[_LOOKED_AT_NS]
+
+    @property
     def rebuilding(self) -> tuple[int, int] | None:
         """How many versions of about how many a rebuild has written; None while none is under way."""
         expected = self.words[_EXPECTED]
@@ -111,10 +123,18 @@ class Stamp:
     def level(self, at_ms: int) -> None:
         """Tell that the node was proved level with the primary at `at_ms` of `boot_ms`.
 
-        Never goes back, but from an instant that is yet to come.
+        Never goes back, but from an instant that is yet to come; `never_level` takes it all back.
         """
         said = self.words[_LEVEL_AT]
         self.words[_LEVEL_AT] = at_ms if said > boot_ms() else max(said, at_ms)
+
+    def looked(self, at_ns: int) -> None:
+        """Tell that a look begun at `at_ns` of `boot_ns` found what is applied in the primary's history."""
+        self.words[_LOOKED_AT_NS] = at_ns
+
+    def never_level(self) -> None:
+        """Take back that the node was proved level: what is read from now on is older than what was."""
+        self.words[_LEVEL_AT] = self.words[_LOOKED_AT_NS] = 0
 
     def progress(self, done: int, expected: int) -> None:
         """Tell how far a rebuild is; `expected` 0 ends it."""
@@ -125,19 +145,23 @@ class Stamp:
         """Tell the applier that the file of `generation` is damaged."""
         self.words[_DISTRUSTED] = generation
 
-    def may_salvage(self, generation: int) -> bool:
-        """Whether to read a damaged file once more for what must be kept of it.
+    @contextmanager
+    def salvaging(self, generation: int) -> Iterator[bool]:
+        """Whether to read a damaged file once more, in this block, for what must be kept of it.
 
-        Three times at most: reading it may end the process.
+        Not after three times that ended the process, which is what reading it risks. A block that ends in
+        any other way was survived, and does not count.
         """
         if self.words[_SALVAGED] != generation:
             self.words[_SALVAGED], self.words[_SALVAGES] = generation, 0
+        if self.words[_SALVAGES] >= _MAX_SALVAGES:
+            yield False
+            return
         self.words[_SALVAGES] += 1
-        return self.words[_SALVAGES] <= _MAX_SALVAGES
-
-    def salvage_survived(self) -> None:
-        """The primary failed, not the file that was read: that time does not count."""
-        self.words[_SALVAGES] = max(self.words[_SALVAGES], 1) - 1
+        try:
+            yield True
+        finally:
+            self.words[_SALVAGES] -= 1
 
     def close(self) -> None:
         """Let go of the page."""
@@ -149,7 +173,7 @@ class Stamp:
         if self.words[_MAGIC_AT] == _MAGIC and self.words[_BOOT] == boot:
             return
         known = self.words[_MAGIC_AT] == _MAGIC
-        self.words[_LEVEL_AT] = 0
+        self.words[_LEVEL_AT] = self.words[_LOOKED_AT_NS] = 0
         if not known:
             for word in range(_WORDS):
                 self.words[word] = 0

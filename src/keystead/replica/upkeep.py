@@ -1,8 +1,8 @@
 """The file that an applier keeps level: taking it up, applying to it, and changing it for a new one."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 
 import lmdb
 import structlog
@@ -13,8 +13,8 @@ from keystead.replica.build import Builder, Place, build, building, copy
 from keystead.replica.files import Files, Opened, reading
 from keystead.replica.format import Damaged
 from keystead.replica.hand import Hand
-from keystead.replica.histories import Lost, find_lost, newest_common
-from keystead.replica.stamp import Stamp, boot_ms
+from keystead.replica.histories import Lost, find_lost, newest_common, read_points
+from keystead.replica.stamp import Stamp, boot_ms, boot_ns
 from keystead.replica.writer import Writer
 
 _LOG = structlog.get_logger()
@@ -79,6 +79,9 @@ class Upkeep:
         except BaseException:
             self._files.dismiss(opened)
             raise
+        if applied.epoch < self._stamp.applied_epoch:
+            # What was revoked since then would be accepted, and the stamp still say how young the file is.
+            self._stamp.never_level()
         self._files.change_to(opened)
         self._opened, self._writer = opened, writer
         self.at, self._rebuild_wanted = applied, outdated
@@ -93,25 +96,25 @@ class Upkeep:
         """Whether there is no file, or one that is damaged or outdated."""
         if self._opened is None or self._rebuild_wanted:
             return True
-        if self._stamp.distrusted != self._opened.generation:
+        if not self._is_damaged():
             return False
         last = self._rebuilt_at
         return last is None or boot_ms() - last >= _REBUILD_AGAIN_AFTER_MS
 
+    def _is_damaged(self) -> bool:
+        return self._opened is not None and self._stamp.distrusted == self._opened.generation
+
     async def begin_rebuild(self) -> None:
-        """Have a new file built if one is needed, beside the old one, which is kept level; or now."""
+        """Have a new file built if one is needed: beside the old one, which is kept level; now if none is."""
         if self._beside is not None and self._beside.done():
             beside, self._beside = self._beside, None
             self._note_end(beside)
         if self._beside is not None or not self.must_rebuild():
             return
-        if self._opened is not None and boot_ms() < self._begin_at:
-            return
-        before, damaged = self._salvageable()
-        if before is None:
-            await self._rebuild(None, damaged=damaged)
-        else:
-            self._beside = asyncio.create_task(self._build_beside(damaged=damaged))
+        if self._opened is None:
+            await self._rebuild()
+        elif boot_ms() >= self._begin_at:
+            self._beside = asyncio.create_task(self._build_beside())
 
     async def come_level(self) -> int:
         """Apply all that is new; says, in `boot_ms`, since when nothing newer was there.
@@ -119,47 +122,40 @@ class Upkeep:
         A file that the primary's history cannot bring level is made anew, and nothing is applied meanwhile.
         """
         async with self._coming_level:
-            began = boot_ms()
+            began_ns = boot_ns()
             while (news := await self._source.news(self.at)) is None:
                 await self._drop_beside()
-                before, damaged = self._salvageable()
-                try:
-                    await self._rebuild(before, damaged=damaged)
-                except Unavailable as exc:
-                    self._excuse(exc)
-                    raise
-                began = boot_ms()
+                await self._rebuild()
+                began_ns = boot_ns()
+            # What is applied is of the primary's history: told before there is more, which may be waited for.
+            self._stamp.looked(began_ns)
             if news.passed:
                 await self.apply(news)
-            return began
+            elif self._opened is not None and self._stamp.applied_epoch != self.at.epoch:
+                # The primary that was owned up to is gone, and the one of this file's history is back.
+                self._stamp.committed(self._opened.generation, self.at.epoch)
+            return began_ns // 1_000_000
 
-    def _salvageable(self) -> tuple[Opened | None, bool]:
-        """The present file, unless it may not be read once more, and whether it is damaged."""
-        before = self._opened
-        damaged = before is not None and self._stamp.distrusted == before.generation
-        if damaged and before is not None and not self._stamp.may_salvage(before.generation):
-            before = None
-        return before, damaged
-
-    async def _rebuild(self, before: Opened | None, *, damaged: bool) -> None:
+    async def _rebuild(self) -> None:
         """Make a new file from the primary, and change to it; until then the old one is read."""
+        damaged = self._is_damaged()
         _LOG.info("the replica is built anew", generation=self._stamp.generation, damaged=damaged)
-        if before is not None:
-            await self._own_up(before)
-        async with self._source.snapshot() as snapshot:
+        with self._salvaging() as before:
+            if before is not None:
+                await self._own_up(before)
+        place = self._place()
+        with self._leaving_nothing(place.generation):
+            async with self._source.snapshot() as snapshot:
+                await build(place, snapshot, self._source.read_rules, self._keep_forgotten)
+            await self._change_to(place.generation, damaged=damaged)
 
-            async def lost() -> Lost | None:
-                return None if before is None else await self._find_lost(before, snapshot.point)
-
-            generation = await build(self._place(), snapshot, self._source.read_rules, lost)
-        await self._change_to(generation, damaged=damaged)
-
-    async def _build_beside(self, *, damaged: bool) -> None:
+    async def _build_beside(self) -> None:
         """Make a new file, bring it level with the present one, which goes on, and change to it."""
-        generation = self._stamp.generation
+        generation, damaged = self._stamp.generation, self._is_damaged()
         _LOG.info("the replica is built anew, and kept level", generation=generation, damaged=damaged)
         place = self._place()
         async with AsyncExitStack() as changing:
+            changing.enter_context(self._leaving_nothing(place.generation))
             async with (
                 self._source.snapshot() as snapshot,
                 building(place, snapshot, self._source.read_rules) as builder,
@@ -175,14 +171,44 @@ class Upkeep:
                 await self._catch_up(builder)
                 await self._require_beyond(builder)
                 await place.hand(builder.finish)
-            await self._change_to(builder.generation, damaged=damaged)
+            await self._change_to(place.generation, damaged=damaged)
+
+    @contextmanager
+    def _leaving_nothing(self, generation: int) -> Iterator[None]:
+        """Remove this generation, whole or not, if the block fails to change to it.
+
+        Whoever takes over would begin with it, though the present one has gone on beyond it.
+        """
+        try:
+            yield
+        except BaseException:
+            if self._stamp.generation != generation:
+                self._files.folder.remove(generation)
+            raise
+
+    @contextmanager
+    def _salvaging(self) -> Iterator[Opened | None]:
+        """The present file, to be read in this block for what must be kept of it; None if it may not be."""
+        if self._opened is None or not self._is_damaged():
+            yield self._opened
+            return
+        with self._stamp.salvaging(self._opened.generation) as may:
+            if not may:
+                _tell_unreadable(self._opened)
+            yield self._opened if may else None
+
+    async def _keep_forgotten(self, builder: Builder) -> None:
+        """Keep what the primary forgot, if its history is another one now."""
+        with self._salvaging() as before:
+            lost = None if before is None else await self._find_lost(before, builder.point)
+            await self._builders_hand(builder.keep, lost)
 
     async def _keep_standing(self, builder: Builder) -> None:
         """Histories are the same, or the build will come to nothing: only what stands already is kept."""
         async with self._in_use:
-            writer, before = self._current()
-            history = await self._builders_hand(writer.history)
-            await self._builders_hand(builder.keep, Lost(before, self.at, history, self.at))
+            with self._salvaging() as before:
+                lost = None if before is None else await self._find_standing(before)
+                await self._builders_hand(builder.keep, lost)
 
     async def _catch_up(self, builder: Builder) -> int:
         """Write what is new to a file being built; says about how much it was."""
@@ -200,10 +226,10 @@ class Upkeep:
         if not all(same) or self.at.epoch > builder.point.epoch:
             raise Unavailable("database")
         async with self._in_use:
-            _, before = self._current()
-            # One that was confirmed, and then lifted for good reason, must not stand again.
-            if not await self._builders_hand(builder.refuses_no_more_than, before):
-                raise Unavailable("replica")
+            with self._salvaging() as before:
+                # One that was confirmed, and then lifted for good reason, must not stand again.
+                if before and not await self._builders_hand(builder.refuses_no_more_than, before):
+                    raise Unavailable("replica")
 
     async def _change_to(self, generation: int, *, damaged: bool) -> None:
         async with self._in_use:
@@ -224,24 +250,20 @@ class Upkeep:
         if error is None:
             self._failures = 0
             return
-        self._excuse(error)
         if self._failures == 0 or not isinstance(error, Unavailable):
             _LOG.warning("the replica could not be built anew", cause=repr(error), exc_info=error)
         self._begin_at = boot_ms() + min(_RETRY_FIRST_MS * 2**self._failures, _RETRY_LAST_MS)
         self._failures = min(self._failures + 1, 16)
 
-    def _excuse(self, error: BaseException) -> None:
-        if isinstance(error, Unavailable) and error.dependency == "database":
-            self._stamp.salvage_survived()
-
     def _place(self) -> Place:
-        return Place(self._files.folder, self._stamp, self._builders_hand)
+        folder = self._files.folder
+        generation = max([self._stamp.generation, *folder.generations()]) + 1
+        return Place(folder, self._stamp, self._builders_hand, generation)
 
     async def _own_up(self, before: Opened) -> None:
         """Say at once how far the primary's history was applied, if it is not the one that was."""
-        writer, _ = self._current()
         with suppress(Damaged):
-            history = await self._hand(writer.history)
+            history, _ = await self._hand(read_points, before)
             common = await newest_common(self._source, self.at, history)
             if common != self.at:
                 self._stamp.committed(before.generation, common.epoch)
@@ -252,11 +274,19 @@ class Upkeep:
                     generation=before.generation,
                 )
 
+    async def _find_standing(self, before: Opened) -> Lost | None:
+        try:
+            history, _ = await self._builders_hand(read_points, before)
+        except Damaged:
+            _tell_unreadable(before)
+            return None
+        return Lost(before, self.at, history, self.at)
+
     async def _find_lost(self, before: Opened, point: Point) -> Lost | None:
         try:
             return await find_lost(self._source, before, self.at, point, self._builders_hand)
         except Damaged:
-            _LOG.warning("nothing could be kept of the damaged replica", generation=before.generation)
+            _tell_unreadable(before)
             return None
 
     async def _mend(self, cause: BaseException | None) -> None:
@@ -318,6 +348,11 @@ class Upkeep:
         """End the threads that write; nothing must be under way."""
         self._hand.close()
         self._builders_hand.close()
+
+
+def _tell_unreadable(before: Opened) -> None:
+    """Say that a file is given up: to try again would find no more in it."""
+    _LOG.warning("nothing could be kept of the damaged replica", generation=before.generation)
 
 
 def _apply_and_tell(writer: Writer, news: News, stamp: Stamp, generation: int) -> Point:

@@ -65,11 +65,6 @@ class Writer:
         except Damaged:
             return True
 
-    def history(self) -> list[Point]:
-        """The newest points of history that were applied, oldest first; at most `MAX_HISTORY`."""
-        with self._opened.environment.begin() as transaction:
-            return read_history(self._opened, transaction)
-
     def awaiting(self) -> list[Refusal]:
         """The refusals that are to be brought to the primary again."""
         with self._opened.environment.begin() as transaction:

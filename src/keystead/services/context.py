@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -127,6 +128,10 @@ class Once:
     body: bytes = field(repr=False)
 
 
+def _no_one() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who asks, and from where; `version_id` is of the one whose token was presented, None without a token.
@@ -142,6 +147,8 @@ class Actor:
     address: str | None = None
     request_id: str | None = None
     once: Once | None = None
+    on_epoch: Callable[[], None] = _no_one
+    """Called when a mutation makes its epoch: nobody else changes anything until it is committed."""
     wait: timedelta | None = None
     """How long a change may wait for all nodes to have applied it; None: it does not."""
 

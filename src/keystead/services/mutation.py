@@ -127,6 +127,7 @@ class Mutation:
             return
         if self._touched:
             self.epoch = await self.tables.changes.append(self._touched, self._context.entropy(MARK_BYTES))
+            self._actor.on_epoch()
         await self.tables.audit.append([self._entry(*done) for done in self._done])
         about = self.about or (self._done[0][1] if self._done else None)
         if self._actor.once is not None and about is not None:

@@ -26,7 +26,7 @@ _Counts = Iterable[tuple[bytes, int]]
 
 
 class UseCounter:
-    """Implements `ports.Uses` for one event loop.
+    """Implements `ports.store.Uses` for one event loop.
 
     Counts wait here for the next flush; a crash loses those since the last one. At most `max_versions` are
     held: uses of further versions are not kept, but `dropped` says how many there were.
@@ -46,7 +46,7 @@ class UseCounter:
 
     @property
     def dropped(self) -> int:
-        """See `ports.Uses.dropped`."""
+        """See `ports.store.Uses.dropped`."""
         return self._dropped
 
     async def flush(self, store: UseStore) -> None:

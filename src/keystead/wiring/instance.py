@@ -36,7 +36,7 @@ from keystead.storage.data import prepare
 from keystead.storage.sql.source import SqlSource
 from keystead.storage.sql.store import SqlStore
 from keystead.usage.counter import UseCounter
-from keystead.wiring.parts import context_of, engine_of, now, now_ms, primary_of, replica_files
+from keystead.wiring.parts import context_of, engine_of, now, primary_of, replica_files
 
 FIRST_LEVEL_WITHIN = timedelta(seconds=5)
 """How long opening waits for the replica; building one for the first time may take longer, and goes on."""
@@ -126,7 +126,7 @@ async def joined(settings: Settings, *, younger_than: timedelta | None = None) -
     engine, stop = engine_of(settings), asyncio.Event()
     with replica_files(settings) as (files, stamp):
         try:
-            store, counter, source = SqlStore(engine), UseCounter(), SqlSource(primary_of(settings), now_ms)
+            store, counter, source = SqlStore(engine), UseCounter(), SqlSource(primary_of(settings))
             index = ReplicaIndex(files, stamp)
             context = context_of(settings, store, counter, index)
             applier = Applier(

@@ -28,6 +28,9 @@ STEADY_S = 10
 
 LONGEST_DELAY_S = 30.0
 
+MOST_LOST = 5
+"""How many workers may be killed before all listen; after one more the start has failed."""
+
 _LOG = structlog.get_logger()
 _STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
@@ -61,6 +64,7 @@ class Supervisor:
         self._delay_s = 0.0
         self._start_at = 0.0
         self._told = False
+        self._lost = 0
         self._stops = 0
         self._end_by = float("inf")
 
@@ -164,10 +168,12 @@ class Supervisor:
             worker.line.close()
             if not self._stops:
                 self._plan_another(worker)
-        # Not those that a signal ended, somebody's or the system's: another may live.
-        gave_up = any(it.process.returncode >= 0 and not it.listens for it in ended)
-        if not gave_up or self._told or self._stops:
+        if not ended or self._told or self._stops:
             return True
+        self._lost += len(ended)
+        gave_up = any(it.process.returncode >= 0 and not it.listens for it in ended)
+        if not gave_up and self._lost <= MOST_LOST:
+            return True  # a signal ended it, somebody's or the system's: another may live
         # It would fail again. With one process the start would have failed, too.
         self._heed(bytes([signal.SIGTERM]))
         return False
@@ -192,7 +198,7 @@ class Supervisor:
 
 
 def _how(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    return f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.strsignal(-code)})"
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A primary in memory, with a history that can be put back, and a node's replica driven by hand."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
@@ -300,6 +302,19 @@ class Replicated:
         self.index.close()
         self.files.close()
         self.stamp.close()
+
+
+_DIES = """
+import os, pathlib, sys
+from keystead.replica.stamp import Stamp
+with Stamp(pathlib.Path(sys.argv[1])).salvaging(int(sys.argv[2])):
+    os.kill(os.getpid(), 9)
+"""
+
+
+def die_salvaging(stamp: Path, generation: int) -> None:
+    """A process ends while it reads this generation for what must be kept of it."""
+    subprocess.run([sys.executable, "-c", _DIES, str(stamp), str(generation)], check=False)
 
 
 def applier(files: Files, stamp: Stamp, source: FakeSource) -> Applier:

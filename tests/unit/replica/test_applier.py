@@ -12,7 +12,7 @@ from keystead.ports.replica import ReadOnly
 from keystead.replica import applier as applier_module
 from keystead.replica.files import Files, Folder
 from keystead.replica.lock import Lock
-from keystead.replica.stamp import Stamp
+from keystead.replica.stamp import Stamp, boot_ns
 from tests.unit.replica.primary import FakeSource, applier
 
 
@@ -101,6 +101,34 @@ async def test_a_primary_away_is_logged_once_and_tried_again(folder, source, pri
     events = [log["event"] for log in logs]
     assert events.count("not level with the primary") == 1
     assert events.count("level with the primary again") == 1
+
+
+async def test_a_nudge_ends_the_pause_after_the_primary_was_away(folder, source, primary, monkeypatch):
+    monkeypatch.setattr(applier_module, "_RETRY_LAST_S", 60.0)
+    async with running(folder, source) as process:
+        await eventually(lambda: process.stamp.applied_epoch == 2)
+        source.away, process.applier._failures = True, 16
+        source.changes.set()
+        await asyncio.sleep(0.2)
+        source.away = False
+        primary.create(1)
+        process.applier.nudge()
+        await eventually(lambda: process.stamp.applied_epoch == 3, within_s=1)
+
+
+async def test_what_was_applied_is_told_before_it_is_reported(folder, source, primary, monkeypatch):
+    reporting = asyncio.Event()
+
+    async def report(_node):
+        reporting.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(source, "report", report)
+    before = boot_ns()
+    async with running(folder, source) as process:
+        await asyncio.wait_for(reporting.wait(), 5)
+        assert before < process.stamp.looked_at_ns < boot_ns()
+        assert process.stamp.age_ms() > 10_000
 
 
 async def test_a_primary_that_takes_no_report_for_being_read_only_is_one_to_be_level_with(

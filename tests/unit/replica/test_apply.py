@@ -13,6 +13,7 @@ from keystead.domain.tenants import Role
 from keystead.domain.verdict import Attempt, Demands, Reason, decide
 from keystead.replica import writer
 from keystead.replica.files import Files
+from keystead.replica.histories import read_points
 from keystead.replica.index import ReplicaIndex
 from keystead.replica.stamp import LONG_AGO_MS, Stamp, boot_ms
 from tests.unit.replica.primary import app_id, applier, digest, key_id, organization_id, read_rules, user_id
@@ -144,18 +145,24 @@ async def test_another_version_of_the_program_reads_unknown_rules_anew(
     assert judged(replicated, held) is None
 
 
+def history(replicated):
+    points, whole = read_points(replicated.applier._upkeep._opened)
+    assert whole
+    return points
+
+
 async def test_the_history_is_bounded(replicated, primary, source, monkeypatch):
     monkeypatch.setattr(writer, "MAX_HISTORY", 5)
     await replicated.look()
     for number in range(9):
         primary.create(number)
         await replicated.look()
-    kept = replicated.applier._upkeep._writer.history()
+    kept = history(replicated)
     assert kept == [point for point, _ in primary.changes][-5:]
     for _ in range(20):
         primary.create(1)
     await replicated.look()
-    kept = replicated.applier._upkeep._writer.history()
+    kept = history(replicated)
     assert kept == [point for point, _ in primary.changes][-5:]
     assert source.snapshots == 1
 
@@ -163,15 +170,14 @@ async def test_the_history_is_bounded(replicated, primary, source, monkeypatch):
 async def test_too_much_news_is_a_rebuild(replicated, primary, source):
     primary.create(1)
     await replicated.look()
-    known = replicated.applier._upkeep._writer.history()
+    known = history(replicated)
     primary.change(1, revoked=True)
     source.too_much = True
     await replicated.look()
     assert source.snapshots == 2
     assert replicated.index.find(digest(1)).revoked
     assert replicated.standing == 0
-    history = replicated.applier._upkeep._writer.history()
-    assert history == [*known, primary.point]
+    assert history(replicated) == [*known, primary.point]
     assert replicated.stamp.rebuilding is None
 
 
@@ -266,6 +272,18 @@ async def test_what_had_retired_when_it_was_read_stays_so_whatever_the_clock_say
     primary.change(1, disabled=False)
     await replicated.look()
     assert judged(replicated, held) is Reason.RETIRED
-    # Read again before it had: no difference between the two.
-    primary.versions[held] = primary.versions[held]._replace(ended=False)
     assert (await replicated.compare()).is_clean
+
+
+async def test_what_retired_since_it_was_applied_is_no_difference(replicated, primary):
+    held = primary.create(1, retires_at_ms=2**50)
+    await replicated.look()
+    primary.versions[held] = primary.versions[held]._replace(ended=True)
+    assert (await replicated.compare()).is_clean
+
+
+async def test_what_ended_here_by_a_clock_that_was_ahead_is_found(replicated, primary):
+    held = primary.create(1, retires_at_ms=2**50, ended=True)
+    await replicated.look()
+    primary.versions[held] = primary.versions[held]._replace(ended=False)
+    assert [it.kind for it in (await replicated.compare()).first] == ["version"]

@@ -1,16 +1,19 @@
 """While a new file is built the present one is kept level; when the new one takes over, it is no older."""
 
 import asyncio
-from contextlib import suppress
+import errno
+from contextlib import asynccontextmanager, suppress
 
 import lmdb
 import pytest
 
 from keystead.domain.errors import Unavailable
 from keystead.replica import upkeep
+from keystead.replica.check import compare
+from keystead.replica.files import Files, Folder
 from keystead.replica.format import DATABASES, FACTS, HISTORY, PAUSED
 from keystead.replica.stamp import boot_ms
-from tests.unit.replica.primary import Replicated, app_id, digest
+from tests.unit.replica.primary import SOON, FakeSource, Replicated, app_id, digest
 
 KEYS = 40
 
@@ -251,3 +254,67 @@ async def test_one_that_cannot_be_taken_up_leaves_the_point_of_the_present_file(
     assert replicated.applier._upkeep.at == at
     await replicated.applier._turn()
     assert replicated.index.find(held[1]).revoked
+
+
+def no_more_files(_source, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def cannot(_files, _generation):
+        # Nor can a folder be listed any more.
+        monkeypatch.setattr(Folder, "generations", refuse)
+        raise Unavailable("replica")
+
+    monkeypatch.setattr(Files, "look_at", cannot)
+
+
+def cut_at_the_end(source, monkeypatch):
+    told = source.snapshot
+
+    @asynccontextmanager
+    async def snapshot():
+        async with told() as opened:
+            yield opened
+        raise Unavailable("database")
+
+    monkeypatch.setattr(source, "snapshot", snapshot)
+
+
+@pytest.mark.parametrize("fail", [no_more_files, cut_at_the_end])
+@pytest.mark.parametrize("beside", [True, False], ids=["beside", "at once"])
+@pytest.mark.usefixtures("held")
+async def test_a_whole_file_that_is_not_changed_to_is_never_taken_over(replicated, monkeypatch, fail, beside):
+    source = replicated.source
+    if beside:
+        replicated.stamp.distrust(replicated.stamp.generation)
+    source.too_much = not beside
+    fail(source, monkeypatch)
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    monkeypatch.undo()
+    assert replicated.folder.generations() == [1]
+
+    replicated.applier._upkeep._begin_at = boot_ms() + 60_000
+    source.primary.change(1, revoked=True)
+    await replicated.look()
+    replicated.close()
+    source.away = True
+    again = Replicated(replicated.folder.path, source)
+    assert again.index.find(digest(1)).revoked
+    again.close()
+
+
+async def test_a_comparison_whose_file_is_changed_for_another_says_that_it_could_not(
+    replicated, primary, slowly
+):
+    asking = FakeSource(primary)
+    walking = Slowly(asking)
+    comparing = asyncio.create_task(compare(replicated.files, replicated.stamp, asking, within=SOON))
+    await walking.begun.wait()
+    slowly.go_on.set()
+    await ended(replicated)
+    walking.go_on.set()
+    with pytest.raises(Unavailable) as raised:
+        await comparing
+    assert raised.value.dependency == "replica"
+    assert (await replicated.compare()).is_clean

@@ -1,7 +1,9 @@
 """A file that is not as it was written is made anew, and never trusted."""
 
+import asyncio
 import os
 import subprocess
+import time
 from contextlib import suppress
 
 import lmdb
@@ -9,10 +11,11 @@ import pytest
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.tenants import Role
-from keystead.replica import upkeep
+from keystead.replica import build, histories, upkeep
 from keystead.replica.format import Damaged, seal
 from keystead.replica.index import ReplicaIndex
-from tests.unit.replica.primary import Replicated, digest, organization_id, user_id
+from keystead.replica.stamp import LONG_AGO_MS
+from tests.unit.replica.primary import Replicated, die_salvaging, digest, organization_id, user_id
 
 KEYS = 200
 
@@ -132,21 +135,93 @@ async def test_refusals_outlive_the_damage(replicated, primary, source, held):
     assert replicated.index.find(held[1]).revoked
 
 
-async def test_a_damaged_file_is_read_three_times_at_most(replicated, source, held, monkeypatch):
-    replicated.stamp.distrust(1)
-    reads = []
+@pytest.fixture
+async def standing(replicated, primary, source, held):
+    """A refusal stands, of the first token, which its primary forgot; the file is damaged."""
+    backup = primary.copy()
+    primary.change(0, revoked=True)
+    await replicated.look()
+    source.primary = backup
+    await replicated.look()
+    assert replicated.standing == 1
+    replicated.stamp.distrust(replicated.stamp.generation)
+    return backup
 
-    async def dies(*_):
-        reads.append(1)
+
+async def test_a_damaged_file_that_ended_three_processes_is_not_read_again(
+    replicated, held, standing, monkeypatch
+):
+    told, kept = build.Builder.keep, []
+    monkeypatch.setattr(build.Builder, "keep", lambda it, lost: (kept.append(lost), told(it, lost)))
+    for _ in range(3):
+        die_salvaging(replicated.folder.stamp, replicated.stamp.generation)
+    await replicated.look()
+    assert kept == [None]
+    assert replicated.stamp.generation == 3
+    assert replicated.standing == 0
+
+
+@pytest.mark.parametrize("deaths", [0, 3])
+async def test_without_room_for_another_file_the_damaged_one_is_kept_level(
+    replicated, held, standing, monkeypatch, deaths
+):
+    def full(*_):
         raise Unavailable("replica")
 
-    monkeypatch.setattr(upkeep.Upkeep, "_keep_standing", dies)
-    for _ in range(3):
+    for _ in range(deaths):
+        die_salvaging(replicated.folder.stamp, replicated.stamp.generation)
+    monkeypatch.setattr(build, "create", full)
+    for number in range(1, 6):
+        standing.change(number, revoked=True)
         with pytest.raises(Unavailable):
             await replicated.look()
+        assert replicated.index.find(held[number]).revoked
+        assert replicated.index.age_ms() < 1_000
+    monkeypatch.undo()
     await replicated.look()
-    assert len(reads) == 3
-    assert replicated.stamp.generation == 2
+    assert replicated.stamp.generation == 3
+    assert replicated.standing == (1 if deaths == 0 else 0)
+    assert replicated.index.find(held[0]).revoked is (deaths == 0)
+
+
+@pytest.mark.parametrize("at", ["copying", "keeping"])
+@pytest.mark.usefixtures("standing")
+async def test_builds_that_are_given_up_cost_no_refusal(replicated, monkeypatch, at):
+    upkeep, told = replicated.applier._upkeep, build.Builder.keep
+    loop, keeping = asyncio.get_running_loop(), asyncio.Event()
+
+    def slowly(builder, lost):
+        loop.call_soon_threadsafe(keeping.set)
+        time.sleep(0.02)
+        return told(builder, lost)
+
+    monkeypatch.setattr(build.Builder, "keep", slowly)
+    for _ in range(5):
+        keeping.clear()
+        await upkeep.begin_rebuild()
+        await (keeping.wait() if at == "keeping" else asyncio.sleep(0))
+        await upkeep.step_down()
+        upkeep.take_over()
+    assert replicated.folder.generations() == [1, 2]
+    await replicated.look()
+    assert replicated.stamp.generation == 3
+    assert replicated.standing == 1
+    assert replicated.index.find(digest(0)).revoked
+
+
+async def test_a_history_that_cannot_be_read_costs_no_refusal(replicated, held, standing, monkeypatch):
+    told, damaged = histories.read_history, replicated.stamp.generation
+
+    def corrupted(opened, transaction):
+        if opened.generation == damaged:
+            raise lmdb.CorruptedError
+        return told(opened, transaction)
+
+    monkeypatch.setattr(histories, "read_history", corrupted)
+    await replicated.look()
+    assert replicated.stamp.generation == damaged + 1
+    assert replicated.standing == 1
+    assert replicated.index.find(held[0]).revoked
 
 
 async def test_a_primary_that_fails_costs_no_refusal_of_a_damaged_file(replicated, primary, source, held):
@@ -216,6 +291,29 @@ async def test_an_older_generation_is_never_taken_up_again(replicated, primary, 
     await again.look()
     assert again.index.find(held[1]).revoked
     again.close()
+
+
+async def test_an_older_point_that_is_taken_up_is_not_believed_young(replicated, primary, source, held):
+    replicated.close()
+    other = Replicated(replicated.folder.path.with_name("other"), source)
+    await other.look()
+    other.close()
+    again = Replicated(replicated.folder.path, source)
+    primary.change(1, revoked=True)
+    await again.look()
+    again.close()
+    # A whole file with a newer number and an older point, however it came to be there.
+    other.folder.file(1).rename(again.folder.file(2))
+    source.away = True
+    third = Replicated(replicated.folder.path, source)
+    assert third.stamp.generation == 2
+    assert not third.index.find(held[1]).revoked
+    assert third.index.age_ms() == LONG_AGO_MS
+    source.away = False
+    await third.look()
+    assert third.index.find(held[1]).revoked
+    assert third.index.age_ms() < 1_000
+    third.close()
 
 
 async def test_a_reader_moves_on_when_the_file_is_changed_for_another(replicated, primary, source, held):

@@ -1,5 +1,7 @@
 """A primary put back to an earlier state: what was acknowledged before is refused throughout."""
 
+from datetime import timedelta
+
 import pytest
 
 from keystead.domain.errors import Unavailable
@@ -118,6 +120,26 @@ async def test_a_build_that_is_cut_off_changes_nothing(replicated, primary, sour
     await replicated.look()
     assert refuses(replicated, held[1])
     assert replicated.index.applied_epoch() == backup.point.epoch
+
+
+async def test_a_primary_that_comes_back_is_one_to_be_level_with(replicated, primary, source):
+    primary.create(1)
+    await replicated.look()
+    backup = primary.copy()
+    primary.change(1, revoked=True)
+    await replicated.look()
+
+    def cut():
+        raise Unavailable("database")
+
+    source.primary, source.between = backup, cut
+    with pytest.raises(Unavailable):
+        await replicated.look()
+    assert replicated.index.applied_epoch() == backup.point.epoch
+    source.primary = primary
+    await replicated.look()
+    assert source.snapshots == 2
+    assert replicated.index.applied_epoch() == primary.point.epoch
 
 
 async def test_what_was_retired_stays_retired(replicated, primary, source):
@@ -334,3 +356,31 @@ async def test_a_damaged_history_forgets_no_refusal(replicated, primary, source,
     # With nothing in common that can be read nobody can tell whether the pause was lifted since.
     assert replicated.index.find(tokens[6]).disabled is (which == "newest")
     assert (await replicated.compare()).is_clean
+
+
+async def test_a_retired_version_that_is_refused_here_has_ended_for_good(replicated, primary, source):
+    held = primary.create(1)
+    await replicated.look()
+    backup = primary.copy()
+    primary.change(1, retires_at_ms=2**50, ended=True)
+    await replicated.look()
+    source.primary = backup
+    await replicated.look()
+    assert replicated.standing == 1
+    assert replicated.index.find(held).retires_at_ms == 0
+
+
+async def test_the_same_number_of_an_earlier_history_is_not_applied(replicated, primary, source):
+    held = primary.create(1)
+    await replicated.look()
+    backup = primary.copy()
+    for name in (b"a", b"b", b"c"):
+        primary.change(1, about=name)
+    await replicated.look()
+    source.primary = backup
+    since_ns = replicated.index.instant_ns()
+    backup.change(1, revoked=True)
+    assert not await replicated.index.await_applied(backup.point.epoch, timedelta(0), since_ns)
+    await replicated.look()
+    assert await replicated.index.await_applied(backup.point.epoch, timedelta(0), since_ns)
+    assert replicated.index.find(held).revoked

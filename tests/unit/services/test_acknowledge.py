@@ -24,20 +24,38 @@ WAIT = timedelta(milliseconds=80)
 
 
 class Own:
-    """The replica of the node that answers, at an epoch that tests set."""
+    """The replica of the node that answers, at an epoch that tests set.
+
+    It looks at the primary whenever asked, unless `looks` is off; each glance at the clock is a tick.
+    """
 
     def __init__(self):
         self.epoch = 0
         self.waits = []
+        self.now_ns = 0
+        self.looked_at_ns = 0
+        self.looks = True
+
+    def instant_ns(self):
+        self.now_ns += 1
+        return self.now_ns
 
     def applied_epoch(self):
         return self.epoch
 
-    async def await_applied(self, epoch, within):
-        self.waits.append((epoch, within))
-        if self.epoch < epoch and within < OWN_BOUND:
+    def look(self):
+        self.looked_at_ns = self.instant_ns()
+
+    def has_applied(self, epoch, since_ns):
+        return self.epoch >= epoch and self.looked_at_ns >= since_ns
+
+    async def await_applied(self, epoch, within, since_ns):
+        self.waits.append((epoch, within, since_ns))
+        if self.looks:
+            self.look()
+        if not self.has_applied(epoch, since_ns) and within < OWN_BOUND:
             await asyncio.sleep(within.total_seconds())
-        return self.epoch >= epoch
+        return self.has_applied(epoch, since_ns)
 
 
 @dataclass
@@ -111,9 +129,11 @@ def context(own, primary):
 def change(context):
     """Do `work`, which makes `epoch`, and wait; gives what is answered."""
 
-    async def change_it(epoch=1, *, wait=WAIT, work=lambda: None):
+    async def change_it(epoch=1, *, wait=WAIT, work=lambda: None, replayed=False):
         @acknowledged
-        async def verb(_context, _actor, value, *, option):
+        async def verb(_context, actor, value, *, option):
+            if epoch is not None and not replayed:
+                actor.on_epoch()
             work()
             return Changed(value=(value, option), epoch=epoch)
 
@@ -135,7 +155,7 @@ def told(changed):
 async def test_without_wait_only_the_own_node_is_waited_for(change, own, primary):
     changed = await change(7, wait=None)
     assert changed.acknowledgement is None
-    assert own.waits == [(7, OWN_BOUND)]
+    assert own.waits == [(7, OWN_BOUND, 1)]
     assert primary.looks == 0
 
 
@@ -153,6 +173,33 @@ async def test_a_node_by_itself_confirms_at_once(change, own):
 
 async def test_the_own_node_lags_when_it_cannot_apply(change):
     assert told(await change(1)) == ([], [("a", 0)])
+
+
+async def test_the_own_node_does_not_confirm_the_same_number_of_an_earlier_history(change, own):
+    own.epoch, own.looks = 8, False
+    own.look()
+    assert told(await change(4)) == ([], [("a", 8)])
+    # Found out: the epochs of another history are taken back, then those of this one are applied.
+    own.epoch, own.looks = 4, True
+    assert told(await change(4)) == ([("a", 4)], [])
+
+
+async def test_a_look_that_began_before_the_change_was_answered_is_enough(change, own):
+    own.epoch, own.looks = 4, False
+    assert told(await change(4, work=own.look)) == ([("a", 4)], [])
+
+
+@pytest.mark.parametrize(
+    ("epoch", "replayed"), [(4, True), (None, False)], ids=["replayed", "nothing changed"]
+)
+async def test_for_what_was_there_before_a_look_that_begins_now_is_needed(
+    change, own, primary, epoch, replayed
+):
+    own.epoch = primary.newest_epoch = 4
+    own.looks = False
+    assert told(await change(epoch, replayed=replayed, work=own.look)) == ([], [("a", 4)])
+    own.looks = True
+    assert told(await change(epoch, replayed=replayed)) == ([("a", 4)], [])
 
 
 async def test_a_node_is_confirmed_from_the_epoch_itself_on(change, own, primary):

@@ -31,6 +31,7 @@ Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
 
 _URL = "KEYSTEAD_DATABASE_URL"
 _FILE = "keystead_file"
+_READ_ONLY = "25006"
 
 BEGIN = "keystead_begin"
 """The execution option that says how SQLite begins; without it, as a write."""
@@ -104,6 +105,7 @@ def _postgresql_engine(connect: Connect) -> AsyncEngine:
     # asyncpg reads the URL itself, as libpq would; SQLAlchemy would take `sslmode` for an argument.
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **_JSON_AND_SECRECY)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _drop_read_only)
     return engine
 
 
@@ -154,6 +156,13 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  #
     """Make the pool connect anew when the server has gone away meanwhile; costs no round trip."""
     if connection.driver_connection.is_closed():
         raise sa.exc.InvalidatePoolError
+
+
+def _drop_read_only(context: sa.engine.ExceptionContext) -> None:
+    """Give up a session in which writing was refused: it keeps the default that it began with."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _sqlite_engine(path: Path) -> AsyncEngine:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
 from keystead.domain.policy import Rules
-from keystead.ports.chance import Clock
 from keystead.ports.replica import News, Point, ReadOnly
 from keystead.ports.store import Node
 from keystead.storage.sql.engine import (
@@ -23,7 +22,7 @@ from keystead.storage.sql.engine import (
     postgresql_connector,
 )
 from keystead.storage.sql.nodes import SqlNodes
-from keystead.storage.sql.seam import DEPENDENCY, Refused, Work
+from keystead.storage.sql.seam import DEPENDENCY, Refused, Work, guarded
 from keystead.storage.sql.source_news import newest_common, read_news, require_primary
 from keystead.storage.sql.source_rows import read_rules
 from keystead.storage.sql.source_snapshot import PORTION_WITHIN, SqlSnapshot, begin_snapshot
@@ -44,17 +43,12 @@ SEEN_OFTEN_ENOUGH = timedelta(hours=1)
 _BRIEFLY = {True: WRITE[True], False: {BEGIN: f"PRAGMA busy_timeout=100; {WRITE[False][BEGIN]}"}}
 
 # A node that was seen a moment less is no loss, and nobody waits for it to be durable. Tells whether a
-# primary takes no changes: a refused statement would cost the connection, and fill the server's log.
+# primary takes no changes: a refused statement each time would fill the server's log.
 _LIGHTLY = sa.text(
     "SELECT CAST(current_setting('transaction_read_only') AS boolean) AND NOT pg_is_in_recovery(),"
     " set_config('synchronous_commit', 'off', true)"
 )
 _DISK_FULL = "53100"
-
-
-def _no_clock() -> int:
-    """Long ago: nothing has ended by then."""
-    return 0
 
 
 class SqlSource:
@@ -64,13 +58,9 @@ class SqlSource:
     `SILENCE` (`changed`: see there), and a snapshot within `PORTION_WITHIN`.
     """
 
-    def __init__(self, primary: str | Path, clock_ms: Clock = _no_clock) -> None:
-        """Connects when first used; versions that retired before `clock_ms` are read as ended.
-
-        Raises Misconfigured as `make_engine` does.
-        """
+    def __init__(self, primary: str | Path) -> None:
+        """Connects when first used. Raises Misconfigured as `make_engine` does."""
         self._primary = primary
-        self._clock_ms = clock_ms
         self._engine = make_impatient_engine(primary)
         self._tail = (
             SqliteTail(primary)
@@ -80,7 +70,7 @@ class SqlSource:
 
     async def news(self, after: Point) -> News | None:
         async with self._transaction(self._engine, READ) as connection:
-            return await read_news(Work(connection), after, self._clock_ms())
+            return await read_news(Work(connection), after)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqlSnapshot]:
@@ -89,7 +79,7 @@ class SqlSource:
         try:
             async with self._transaction(engine, READ) as connection:
                 with cut_after(connection, SILENCE):
-                    snapshot = await begin_snapshot(connection, self._clock_ms())
+                    snapshot = await begin_snapshot(connection)
                 yield snapshot
         finally:
             await engine.dispose()
@@ -112,7 +102,11 @@ class SqlSource:
             async with self._transaction(self._engine, _BRIEFLY, commit=True) as connection:
                 work = Work(connection)
                 refused = work.is_postgresql and await work.value(_LIGHTLY)
-                if not refused:
+                if refused:
+                    # A session keeps the default that it began with: the next one may write again.
+                    await guarded(connection.rollback())
+                    await guarded(connection.invalidate())
+                else:
                     await SqlNodes(work).upsert(node)
         except Unavailable as exc:
             if on_sqlite or getattr(exc.__cause__, "sqlstate", None) == _DISK_FULL:

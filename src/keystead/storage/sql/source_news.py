@@ -12,7 +12,7 @@ from keystead.domain.policy import Tenant
 from keystead.ports.replica import BEGINNING, News, Point, RoleRow, VersionRow
 from keystead.storage.sql.schema import changes, keys, members
 from keystead.storage.sql.seam import DEPENDENCY, Work
-from keystead.storage.sql.source_rows import ROLES, TENANTS, VERSIONS, role_row, version_row
+from keystead.storage.sql.source_rows import NOW_MS, ROLES, TENANTS, VERSIONS, role_row, version_row
 from keystead.storage.sql.versions import portions
 
 MAX_NEWS = 100_000
@@ -30,8 +30,9 @@ _NEWEST: sa.Select[Any] = sa.select(_C.epoch, _C.mark).order_by(_C.epoch.desc())
 
 
 def _since(standby: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Whether the server is a standby, the mark at an epoch, and all changes after it; one row at least."""
-    start = sa.select(standby.label("standby"), _MARK_AT.scalar_subquery().label("held")).subquery()
+    """Whether it is a standby, the mark at an epoch, the clock, all changes after that; one row at least."""
+    held = _MARK_AT.scalar_subquery().label("held")
+    start = sa.select(standby.label("standby"), held, NOW_MS.label("now_ms")).subquery()
     later = sa.select(_C.epoch, _C.mark, _C.kind, _C.id).where(_C.epoch > _AFTER)
     later_ones = later.order_by(_C.epoch).limit(MAX_NEWS + 1).subquery()
     both = start.outerjoin(later_ones, sa.true())
@@ -70,17 +71,17 @@ async def newest_common(work: Work, points: Sequence[Point]) -> Point:
     return points[low - 1] if low else BEGINNING
 
 
-async def read_news(work: Work, after: Point, now_ms: int) -> News | None:
+async def read_news(work: Work, after: Point) -> News | None:
     """See `ports.replica.Source.news`; `work` is one consistent view.
 
     None too when a change is of a kind that this version does not know: what else changed with it cannot be
     told, while a snapshot holds it all, and ends at a point beyond it.
     """
     rows: Sequence[Sequence[Any]] = await work.rows(_SINCE[work.is_postgresql], {"epoch": after.epoch})
-    standby, held = rows[0][:2]
+    standby, held, now_ms = rows[0][:3]
     if standby:
         raise Unavailable(DEPENDENCY)
-    changed = [row[2:] for row in rows if row[2] is not None]
+    changed = [row[3:] for row in rows if row[3] is not None]
     passed = list(dict.fromkeys(map(_point, changed)))
     if after != BEGINNING and (held is None or bytes(held) != after.mark):
         return None

@@ -12,6 +12,7 @@ from keystead.domain.keys import Environment, KeyType, Owner, OwnerKind
 from keystead.domain.policy import Rules, Tenant
 from keystead.domain.tenants import Role
 from keystead.ports.replica import RoleRow, VersionRow
+from keystead.storage.sql.nodes import PrimaryNow
 from keystead.storage.sql.schema import apps, keys, members, organizations, users, versions
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.shapes import ceiling_from_json, constraints_from_json
@@ -56,8 +57,12 @@ VERSIONS = sa.select(
 ).select_from(versions.join(keys, _K.id == _V.key_id))
 
 
+NOW_MS = sa.type_coerce(PrimaryNow(), sa.BigInteger)
+"""The primary's clock. What a node's own, an hour ahead, took for ended would be refused for good."""
+
+
 def version_row(row: Sequence[Any], now_ms: int) -> VersionRow:
-    """A row of `VERSIONS`, read at an instant; written out, since ten million of them are read in a row."""
+    """A row of `VERSIONS`, read at `NOW_MS`; written out, since ten million of them are read in a row."""
     (
         digest,
         key_id,

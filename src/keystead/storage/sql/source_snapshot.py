@@ -14,7 +14,7 @@ from keystead.ports.replica import Point, RoleRow, VersionRow
 from keystead.storage.sql.schema import keys, versions
 from keystead.storage.sql.seam import Work, guarded
 from keystead.storage.sql.source_news import newest_point, require_primary
-from keystead.storage.sql.source_rows import ROLES, TENANTS, VERSIONS, role_row, version_row
+from keystead.storage.sql.source_rows import NOW_MS, ROLES, TENANTS, VERSIONS, role_row, version_row
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ _IN_ORDER = VERSIONS.order_by(versions.c.digest)
 # By the unique index on digests, a row after the other: sorting would write all of it to temporary files
 # first, and to compile such a query takes longer than its first portion.
 _PLAN = sa.text("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
+_NOW = sa.select(NOW_MS)
 _ESTIMATE = sa.text("SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = CAST('versions' AS regclass)")
 
 
@@ -64,12 +65,13 @@ class SqlSnapshot:
             await asyncio.gather(ahead, return_exceptions=True)
 
 
-async def begin_snapshot(connection: AsyncConnection, now_ms: int) -> SqlSnapshot:
+async def begin_snapshot(connection: AsyncConnection) -> SqlSnapshot:
     """The snapshot that the connection's transaction, just begun, sees. Raises Unavailable of a standby."""
     work = Work(connection)
     await require_primary(work)
     point = await newest_point(work)
     expected = await _expected(work)
+    now_ms = int(await work.value(_NOW))
     if work.is_postgresql:
         await work.value(_PLAN)
     return SqlSnapshot(connection, point, expected, now_ms)
