@@ -159,10 +159,9 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  #
 
 
 def _drop_read_only(context: sa.engine.ExceptionContext) -> None:
-    """Give up a session in which writing was refused: it keeps the default that it began with."""
+    """Make the pool connect anew once writing was refused: a session keeps the default it began with."""
     if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
         context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
 
 
 def _sqlite_engine(path: Path) -> AsyncEngine:
