@@ -86,7 +86,8 @@ class UseCounter:
         before = counts.get(ids)
         if before is not None:
             counts[ids] = before + uses
-            self._last_ms[ids] = max(self._last_ms[ids], last_ms)
+            if last_ms > self._last_ms[ids]:  # noqa: PLR1730 - `max` takes three times as long
+                self._last_ms[ids] = last_ms
         elif len(counts) < self._max_versions:
             counts[ids] = uses
             self._last_ms[ids] = last_ms
