@@ -4,11 +4,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from keystead.dashboard.door import Entrance
+from keystead.domain.gcra import Rate
 from keystead.ports.chance import Clock
 from keystead.services.context import Seals
+from keystead.services.throttle import Throttle
 
 
 def bare_entrance(clock: Clock) -> Entrance:
     """An entrance that knows the time and can seal, and no more."""
     context: Any = SimpleNamespace(clock_ms=clock, seals=Seals(b"x" * 32))
-    return Entrance(context=context)
+    return Entrance(context=context, throttle=Throttle(Rate(units=1, period_s=1, burst=1)))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keystead.dashboard.words import CatalogWords
 from keystead.domain.errors import Unavailable
 from keystead.services.context import People
 
@@ -40,4 +41,4 @@ class KeptMail:
 
 def people(**changes: Any) -> People:
     """How people sign in, in tests."""
-    return People(**{"passwords": PlainPasswords(), **changes})
+    return People(**{"passwords": PlainPasswords(), "words": CatalogWords(), **changes})

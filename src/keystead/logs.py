@@ -20,8 +20,8 @@ _JOINT = r"(?:_|%(?:25)*5[Ff])"
 _TOKEN = re.compile(
     rf"([a-z][a-z0-9]{{1,15}}{_JOINT}(?:sk|rk){_JOINT}(?:live|test){_JOINT}[0-9A-Za-z]{{4}})[0-9A-Za-z]+"
 )
-# What opens one of our links; only ever in a query.
-_SECRET = re.compile(r"(\bsecret=)[0-9A-Za-z]+")
+# What opens one of our links; only ever in a query, or in one that is a value in another's, and escaped.
+_SECRET = re.compile(r"(secret(?:=|%(?:25)*3[Dd]))[0-9A-Za-z]+")
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -64,6 +64,11 @@ def mask_tokens(text: str, ellipsis: str = "…") -> str:
     """
     masked = _TOKEN.sub(lambda found: found[1] + ellipsis, text)
     return _SECRET.sub(lambda found: found[1] + ellipsis, masked)
+
+
+def has_token(text: str) -> bool:
+    """Whether a secret or root token of our format, or a part of one, is in `text`."""
+    return _TOKEN.search(text) is not None
 
 
 class _Handler(logging.StreamHandler[TextIO]):

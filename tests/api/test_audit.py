@@ -215,3 +215,15 @@ async def test_put_by_external_id_is_201_once_and_then_200(world: World):
         assert third.json()["id"] == made["id"]
         assert third.json()["name"] == "New"
         assert made["external_id"] == "crm-1"
+
+
+async def test_the_log_is_filtered_by_what_was_changed_and_by_who_did_it(world: World):
+    organization = await world.organization()
+    path = f"organizations/{organization['id']}/audit"
+    entries = (await world.made("GET", path))["items"]
+    of_apps = (await world.made("GET", f"{path}?kind=app"))["items"]
+    assert of_apps == [it for it in entries if it["subject"]["kind"] == "app"]
+    assert 0 < len(of_apps) < len(entries)
+    assert (await world.made("GET", f"{path}?by={entries[0]['by']['id']}&kind=app"))["items"] == of_apps
+    assert (await world.made("GET", f"{path}?by=usr_nobody"))["items"] == []
+    await world.refused(422, "invalid-input", "GET", f"{path}?kind=null")

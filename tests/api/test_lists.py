@@ -132,6 +132,9 @@ class Filtered:
         ("unused_since=2030-01-01T00:00:00.001Z", ["secret", "disabled", "expired", "labelled"]),
         ("unused_since=2030-01-01T00:00:10.001Z", ["secret", "public", "disabled", "expired", "labelled"]),
         ("status=active&type=public&name=pub", ["public"]),
+        ("finding=public-without-origins", ["public"]),
+        ("finding=no-constraints", ["secret", "labelled"]),
+        ("finding=in-browser", []),
         ("external_id=crm-7", ["secret", "public", "disabled", "expired", "labelled"]),
         ("external_id=crm-8", []),
     )

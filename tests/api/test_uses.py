@@ -40,6 +40,28 @@ async def test_refused_and_explained_attempts_do_not_count_and_calls_to_our_own_
     assert (await _settled(world, key))["use_count"] == 2
 
 
+async def test_a_secret_token_with_an_origin_says_so_whether_accepted_or_refused(world: World):
+    accepted, refused, clean = [await world.key() for _ in range(3)]
+    shop = {"Origin": "https://shop.example"}
+    await world.verdict(accepted["token"], origin="https://shop.example")
+    await world.made("POST", f"keys/{refused['id']}/disable")
+    forwarded = {"X-API-Key": refused["token"], "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/"}
+    assert (await world.client.get("/auth", headers=forwarded | shop)).status_code == 401
+    await world.verdict(clean["token"])
+    await world.verdict(clean["token"], origin="https://shop.example", explain=True)
+    seen = [
+        (await _settled(world, key))["versions"][0]["origin_seen_at"] for key in (accepted, refused, clean)
+    ]
+    assert seen == ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00Z", None]
+
+
+async def test_a_public_token_may_come_from_any_page(sqlite_world: World):
+    key = await sqlite_world.key(type="public")
+    await sqlite_world.verdict(key["token"], method="GET", origin="https://shop.example")
+    found = await _settled(sqlite_world, key)
+    assert (found["use_count"], found["versions"][0]["origin_seen_at"]) == (1, None)
+
+
 async def test_changes_between_flushes_lose_no_count(sqlite_world: World):
     key = await sqlite_world.key()
     await sqlite_world.verdict(key["token"])

@@ -56,7 +56,8 @@ ROWS = {
     ),
     "app create": (
         """app create --org org_1 --name Web --environment test --external-id a1 --origin https://a.example
-        --origin https://b.example --network 10.0.0.0/8 --no-last-key-protection --no-self-rotation""",
+        --origin https://b.example --network 10.0.0.0/8
+        --no-last-key-protection --no-self-rotation --api-base-url https://api.example.com/v1""",
         (
             "POST",
             "organizations/org_1/apps",
@@ -68,13 +69,14 @@ ROWS = {
                 "allowed_networks": ["10.0.0.0/8"],
                 "last_key_protection": False,
                 "self_rotation": False,
+                "api_base_url": "https://api.example.com/v1",
             },
         ),
     ),
     "app list": ("app list --org org_1", ("GET", "organizations/org_1/apps", None)),
     "app show": ("app show app_1", ("GET", "apps/app_1", None)),
     "app update": (
-        "app update app_1 --no-origins --no-networks --last-key-protection --label a=b=c",
+        "app update app_1 --no-origins --no-networks --last-key-protection --no-api-base-url --label a=b=c",
         (
             "PATCH",
             "apps/app_1",
@@ -82,6 +84,7 @@ ROWS = {
                 "last_key_protection": True,
                 "allowed_origins": [],
                 "allowed_networks": [],
+                "api_base_url": None,
                 "labels": {"a": "b=c"},
             },
         ),
@@ -146,13 +149,13 @@ ROWS = {
     "key list with filters": (
         """key list --org org_1 --status active --type secret --name n --owner app_1 --start ks_sk
         --last4 abcd --label a=b --external-id x --expires-before 2027-01-01T00:00:00Z
-        --unused-since 2026-01-01T00:00:00Z --ephemeral --limit 9""",
+        --unused-since 2026-01-01T00:00:00Z --finding no-expiry --ephemeral --limit 9""",
         (
             "GET",
             (
                 "organizations/org_1/keys?limit=9&status=active&type=secret&name=n&owner=app_1&start=ks_sk"
                 "&last4=abcd&external_id=x&expires_before=2027-01-01T00%3A00%3A00Z"
-                "&unused_since=2026-01-01T00%3A00%3A00Z&ephemeral=true&labels.a=b"
+                "&unused_since=2026-01-01T00%3A00%3A00Z&finding=no-expiry&ephemeral=true&labels.a=b"
             ),
             None,
         ),

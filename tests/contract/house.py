@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from keystead.dashboard.words import CatalogWords
 from keystead.domain.ids import OrganizationId, UserId
 from keystead.domain.powers import Operator
 from keystead.domain.secrets import Secret
@@ -27,7 +28,13 @@ OPERATOR = Actor(principal=Operator())
 class LevelReplica:
     """A node that has always applied everything."""
 
-    async def await_applied(self, epoch: int, within: object) -> bool:
+    def instant_ns(self) -> int:
+        return 0
+
+    def has_applied(self, epoch: int, since_ns: int) -> bool:
+        return True
+
+    async def await_applied(self, epoch: int, within: object, since_ns: int = 0) -> bool:
         return True
 
 
@@ -104,6 +111,8 @@ def house_on(store: SqlStore) -> House:
         clock_ms=clock.ms,
         entropy=secrets.token_bytes,
         seals=Seals(b"x" * 32),
-        people=People(passwords=passwords, return_urls=("https://app.example.com/account",)),
+        people=People(
+            passwords=passwords, words=CatalogWords(), return_urls=("https://app.example.com/account",)
+        ),
     )
     return House(context, clock, passwords)

@@ -289,7 +289,7 @@ def recorded(number: int = 1, **changes: Any) -> Recorded:
 
 
 def position(item: Any) -> Position:
-    return Position(created_at=item.created_at, id=item.id)
+    return Position(at=item.created_at, id=item.id)
 
 
 async def populate(store: SqlStore, *, organizations: int = 1, apps: int = 1, users: int = 1) -> None:

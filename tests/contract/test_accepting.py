@@ -23,7 +23,7 @@ from keystead.domain.links import LinkKind
 from keystead.domain.powers import RootKey
 from keystead.domain.secrets import Secret, presented_secret
 from keystead.domain.tenants import Role
-from keystead.ports.store import Page, TenantFilter
+from keystead.ports.store import AuditFilter, Page, TenantFilter
 from keystead.services import accept, account, issue, links, members, people, revoke, set_up, sign_up, users
 from keystead.services.context import Actor, Bounds, Visit
 from keystead.services.drafts import (
@@ -88,7 +88,7 @@ class TestSetUp:
         [(member, organization)] = resumed.memberships
         assert (member.role, organization.name) == (Role.OWNER, "Acme")
         async with house.context.store.read() as tables:
-            entries = (await tables.audit.list(organization.id, Page())).items
+            entries = (await tables.audit.list(organization.id, AuditFilter(), Page())).items
         assert {it.by for it in entries} == {By(kind=ByKind.OPERATOR, id=signed_in.user.id)}
         assert await house.sign_in(signed_in.user)
 
@@ -410,6 +410,38 @@ class TestPasswordReset:
         with pytest.raises(LinkClosed):
             await accept.sign_in_by_link(house.context, VISIT, text_of(sign_in))
 
+    @pytest.mark.parametrize(
+        "change",
+        [UserChange(operator=True), UserChange(email="else@example.com"), UserChange(disabled=True)],
+        ids=["operator", "another address", "suspended"],
+    )
+    async def test_links_end_when_the_account_becomes_another(self, house: House, change: UserChange):
+        mailing = house.changed(mail=house.mail)
+        user = await house.user()
+        made = [text_of(await make(house, root("users:*"), user.id)) for make in (_reset, _sign_in)]
+        await account.change_email(mailing.context, await house.actor(user), email="new@example.com")
+        made.append(_mailed(mailing))
+        assert None not in [await links.look_at(house.context, it) for it in made]
+        await users.change_user(house.context, OPERATOR, user.id, change)
+        await users.change_user(house.context, OPERATOR, user.id, UserChange(disabled=False))
+        assert [await links.look_at(house.context, it) for it in made] == [None, None, None]
+
+    async def test_whoever_has_one_cannot_have_us_hash_without_end(self, house: House):
+        owner = await house.user("bob")
+        organization = await house.organization(owner=owner)
+        context = replace(house.context, bounds=Bounds(members_per_organization=2))
+        made = text_of(await links.make_invitation(context, OPERATOR, organization.id, VIEWER))
+        full = replace(context, bounds=Bounds(members_per_organization=1))
+        for _ in range(10):
+            with pytest.raises(Conflict):
+                await accept.accept_invitation(full, VISIT, made, name="New", password=NEW)
+        hashed = len(house.passwords.done)
+        with pytest.raises(TooManyAttempts):
+            await accept.accept_invitation(full, VISIT, made, name="New", password=NEW)
+        assert len(house.passwords.done) == hashed
+        house.clock.advance(minutes=1)
+        assert await accept.accept_invitation(context, VISIT, made, name="New", password=NEW)
+
 
 class TestSignInLink:
     async def test_it_signs_in_once_within_a_minute_and_says_where_back_is(self, house: House):
@@ -487,8 +519,35 @@ class TestEmail:
         await house.user("bob")
         with pytest.raises(Conflict):
             await accept.confirm_email(house.context, VISIT, _mailed(house))
-        with pytest.raises(Conflict):
-            await account.change_email(house.context, actor, email="bob@example.com")
+
+    async def test_an_address_that_was_asked_for_with_the_old_password_is_not_confirmed(self, house: House):
+        house = house.changed(mail=house.mail)
+        user = await house.user()
+        actor = await house.actor(user)
+        await account.change_email(house.context, actor, email="thief@example.com")
+        mailed = _mailed(house)
+        await account.change_password(house.context, actor, password=NEW)
+        with pytest.raises(LinkClosed):
+            await accept.confirm_email(house.context, VISIT, mailed)
+
+    async def test_with_mail_only_the_owner_of_an_address_learns_that_it_has_an_account(self, house: House):
+        house = house.changed(mail=house.mail)
+        user, other = await house.user(), await house.user("bob")
+        actor = await house.actor(user)
+        for email in (other.email, "new@example.com"):
+            asked = await account.change_email(house.context, actor, email=email)
+            assert (asked.value, asked.epoch) == (user, None)
+        (to, known, text), (_, unknown, _) = house.mail.sent
+        assert (to, known != unknown, "secret=" in text) == (other.email, True, False)
+
+    async def test_without_mail_addresses_cannot_be_tried_one_after_the_other(self, house: House):
+        user, other = await house.user(), await house.user("bob")
+        actor = await house.actor(user)
+        for _ in range(10):
+            with pytest.raises(Conflict):
+                await account.change_email(house.context, actor, email=other.email)
+        with pytest.raises(TooManyAttempts):
+            await account.change_email(house.context, actor, email=other.email)
 
 
 class TestSignUp:

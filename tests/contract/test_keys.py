@@ -1,7 +1,7 @@
 """Keys with their versions, and every way of listing them."""
 
 from dataclasses import replace
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from keystead.domain.instants import MILLISECOND
-from keystead.domain.keys import By, ByKind, KeyType, OwnerKind, RevokedReason, Status
-from keystead.ports.store import KeyFilter, KeyOrder, Page, Position
+from keystead.domain.keys import By, ByKind, KeyType, Owner, OwnerKind, RevokedReason, Status
+from keystead.ports.store import KeyFilter, KeyOrder, Page
+from keystead.services.reading import position_of
 from keystead.storage.sql.seam import Refused
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import (
@@ -236,16 +237,17 @@ async def test_keys_are_filtered(store: SqlStore, wanted: KeyFilter, found: list
         pytest.param(KeyOrder.NEWEST, [4, 3, 2, 1], id="newest first"),
         pytest.param(KeyOrder.NAME, [2, 1, 4, 3], id="by name in any letter case"),
         pytest.param(KeyOrder.USED, [3, 1, 4, 2], id="used last first, never used last"),
+        pytest.param(KeyOrder.EXPIRY, [4, 1, 2, 3], id="expiring first, those that do not expire last"),
     ],
 )
 async def test_keys_are_listed_in_order_page_by_page(store: SqlStore, order: KeyOrder, found: list[int]):
     await populate(store)
     await keep(
         store,
-        key(1, name="b", last_used_at=NOW - DAY),
+        key(1, name="b", last_used_at=NOW - DAY, expires_at=NOW + 2 * DAY),
         key(2, name="A"),
         key(3, name="C", last_used_at=NOW),
-        key(4, name="B"),
+        key(4, name="B", expires_at=NOW + DAY),
     )
     seen, page = [], Page(limit=1)
     async with store.read() as tables:
@@ -254,9 +256,51 @@ async def test_keys_are_listed_in_order_page_by_page(store: SqlStore, order: Key
             seen += [item.id for item in listing.items]
             if not listing.more:
                 break
-            last = listing.items[-1]
-            page = Page(limit=1, after=Position(created_at=last.created_at, id=last.id))
+            page = Page(limit=1, after=position_of(listing.items[-1], order))
     assert seen == [key_id(number) for number in found]
+
+
+@pytest.mark.parametrize("order", KeyOrder)
+async def test_keys_that_stay_are_on_one_page_each_though_others_change_meanwhile(
+    store: SqlStore, order: KeyOrder
+) -> None:
+    await populate(store)
+    days = {number: number * DAY for number in range(1, 13)}
+    for number, apart in days.items():
+        made = key(number, name=f"Key {number:02}", last_used_at=NOW - apart, expires_at=NOW + apart)
+        await keep(store, made)
+    first = {"name": "Aa", "created_at": NOW + DAY, "last_used_at": NOW, "expires_at": NOW}
+    numbers = count(100)
+    seen: list[str] = []
+    moved: set[str] = set()
+    page, more = Page(limit=2), True
+    while more:
+        async with store.read() as tables:
+            listing = await tables.keys.list(only(order=order), page)
+        seen += [item.id for item in listing.items]
+        ended, more = listing.items[-1], listing.more
+        page = Page(limit=2, after=position_of(ended, order))
+        # The very key that the page ended with goes elsewhere, and one comes before all that were seen.
+        async with store.write() as tables:
+            await tables.keys.update(ended, replace(ended, name="zz", expires_at=None))
+        await keep(store, key(next(numbers), **first))
+        moved.add(ended.id)
+    assert [it for it in sorted(seen) if it not in moved] == [
+        key_id(number) for number in days if key_id(number) not in moved
+    ]
+    assert moved <= set(seen) <= {key_id(number) for number in days}
+
+
+async def test_whose_keys_they_are_is_told_of_many_at_once(store: SqlStore, engine: AsyncEngine) -> None:
+    await populate(store)
+    await keep(store, key(1), key(2, owner=Owner(kind=OwnerKind.USER, id=user_id())))
+    async with statements(engine) as sent, store.read() as tables:
+        found = await tables.keys.owned([key_id(1), key_id(2), key_id(3)])
+    assert found == {
+        key_id(1): (app_owner(), organization_id()),
+        key_id(2): (Owner(kind=OwnerKind.USER, id=user_id()), organization_id()),
+    }
+    assert len([it for it, _ in sent if it.startswith("SELECT")]) == 1
 
 
 async def test_pages_hold_each_key_once_though_all_have_one_instant(store: SqlStore) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Conflict
-from keystead.ports.store import Page, Position
+from keystead.ports.store import AuditFilter, Page, Position
 from keystead.storage.sql.engine import is_postgresql
 from keystead.storage.sql.schema import MILLISECOND
 from keystead.storage.sql.seam import Refused
@@ -26,11 +26,11 @@ async def test_audit_entries_come_back_newest_first(store: SqlStore) -> None:
         await tables.audit.append(made)
         await tables.audit.append([])
         assert await tables.audit.newest_at() == NOW + DAY
-        first = await tables.audit.list(organization_id(), Page(limit=2))
+        first = await tables.audit.list(organization_id(), AuditFilter(), Page(limit=2))
         assert first.items == [made[2], made[1]]
         assert first.more
-        rest = Page(after=Position(created_at=NOW, id=made[1].id))
-        assert (await tables.audit.list(organization_id(), rest)).items == [made[0]]
+        rest = Page(after=Position(at=NOW, id=made[1].id))
+        assert (await tables.audit.list(organization_id(), AuditFilter(), rest)).items == [made[0]]
 
 
 async def test_one_mutation_is_one_epoch(store: SqlStore, engine) -> None:
@@ -96,7 +96,7 @@ async def test_scopes_are_listed_and_found_together(store: SqlStore) -> None:
             await tables.scopes.insert(one)
         assert (await tables.scopes.list(Page(), grantable_only=False)).items == [made[1], made[0], made[2]]
         assert (await tables.scopes.list(Page(), grantable_only=True)).items == [made[0], made[2]]
-        rest = Page(after=Position(created_at=NOW, id="b:read"), limit=1)
+        rest = Page(after=Position(at=NOW, id="b:read"), limit=1)
         assert (await tables.scopes.list(rest, grantable_only=False)).items == [made[0]]
         assert await tables.scopes.find_many(["c:read", "none", "a:read"]) == [made[0], made[2]]
         assert await tables.scopes.find_many([]) == []

@@ -70,6 +70,19 @@ async def test_resuming_finds_the_user_and_every_organization_that_is_not_delete
         assert await tables.sessions.resume(digest(2)) is None
 
 
+async def test_a_renewed_session_is_found_by_its_new_secret_only(store: SqlStore) -> None:
+    await populate(store)
+    async with store.write() as tables:
+        await tables.sessions.insert(session(), digest(1))
+        assert await tables.sessions.renew(session_id(), digest(2))
+        assert not await tables.sessions.renew(session_id(2), digest(3))
+    async with store.read() as tables:
+        assert await tables.sessions.resume(digest(1)) is None
+        found = await tables.sessions.resume(digest(2))
+        assert found is not None
+        assert found.session == session()
+
+
 async def test_a_user_without_organizations_is_resumed_too(store: SqlStore) -> None:
     async with store.write() as tables:
         await tables.users.insert(user())

@@ -11,7 +11,7 @@ from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.instants import at_ms
 from keystead.domain.keys import ByKind
 from keystead.ports.replica import BEGINNING
-from keystead.ports.store import Page
+from keystead.ports.store import AuditFilter, Page
 from keystead.services import housekeeping
 from keystead.services.context import Context, Seals
 from keystead.storage.sql.source import SqlSource
@@ -53,7 +53,7 @@ async def test_purged_keys_are_an_epoch_of_their_digests_and_an_audit_entry_each
     async with store.read() as tables:
         assert await tables.keys.find(key_id(1)) is None
         assert await tables.keys.find(key_id(3)) is not None
-        entries = (await tables.audit.list(organization_id(), Page())).items
+        entries = (await tables.audit.list(organization_id(), AuditFilter(), Page())).items
     assert {(it.action, it.subject, it.by.kind, it.epoch) for it in entries} == {
         ("key.purge", Subject(kind=SubjectKind.KEY, id=key_id(number)), ByKind.SYSTEM, 1) for number in (1, 2)
     }

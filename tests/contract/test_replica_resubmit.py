@@ -13,7 +13,7 @@ from keystead.domain.instants import at_ms
 from keystead.domain.keys import ByKind, Key, RevokedReason
 from keystead.domain.powers import System
 from keystead.ports.replica import Refusal, RefusalKind
-from keystead.ports.store import Page
+from keystead.ports.store import AuditFilter, Page
 from keystead.services import resubmit as resubmit_module
 from keystead.services.context import Context, Seals
 from keystead.services.resubmit import resubmit
@@ -57,7 +57,7 @@ async def context(store: SqlStore) -> Context:
 
 async def entries(store: SqlStore) -> Sequence[Entry]:
     async with store.read() as tables:
-        return (await tables.audit.list(organization_id(), Page())).items
+        return (await tables.audit.list(organization_id(), AuditFilter(), Page())).items
 
 
 def of_key(kind: RefusalKind, number: int = 1) -> Refusal:

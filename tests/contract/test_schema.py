@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Misconfigured
@@ -21,14 +22,14 @@ from keystead.storage.sql.engine import make_engine
 from keystead.storage.sql.migrate import SCRIPTS, SchemaKind, SchemaState, migrate, schema_state, set_up
 from keystead.storage.sql.schema import METADATA
 from keystead.storage.sql.store import SqlStore
-from tests.contract.samples import NOW, key, key_id, populate, user, user_id
+from tests.contract.samples import NOW, app, app_id, key, key_id, organization_id, populate, user, user_id
 
-COPY_NAME = "keystead-0003-20260301T120000Z.sqlite3.bak"
+COPY_NAME = "keystead-0004-20260301T120000Z.sqlite3.bak"
 
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0005", "0004"
 def upgrade():
     with op.batch_alter_table("facts") as facts:
         facts.add_column(sa.Column("note", sa.Text()))
@@ -41,18 +42,26 @@ def upgrade():
 def program(folder: Path, *, more: str = "") -> Path:
     """The migrations of a newer program, with one more revision."""
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0004_next.py").write_text(NEXT.format(more=more))
+    (folder / "versions" / "0005_next.py").write_text(NEXT.format(more=more))
     return folder
 
 
 async def insert_as_before(connection: AsyncConnection) -> None:
-    """The first user of the samples, as a program made it that knew no sign-in."""
+    """The first user and the first app of the samples, as a program made them that knew no dashboard."""
     await connection.execute(
         sa.text(
             "INSERT INTO users (id, number, email, name, name_folded, metadata, created_at, revision)"
             " VALUES (:id, 1, 'user1@example.com', 'User 1', 'user 1', '{}', :at, 1)"
         ),
         {"id": user_id(), "at": at_ms(NOW)},
+    )
+    await connection.execute(
+        sa.text(
+            "INSERT INTO apps (id, organization_id, name, name_folded, environment, allowed_origins,"
+            " allowed_networks, last_key_protection, self_rotation, labels, metadata, created_at, revision)"
+            " VALUES (:id, :above, 'App 1', 'app 1', 'live', '[]', '[]', true, true, '{}', '{}', :at, 1)"
+        ),
+        {"id": app_id(), "above": organization_id(), "at": at_ms(NOW)},
     )
 
 
@@ -82,8 +91,8 @@ async def columns_of(engine: AsyncEngine, table: str) -> set[str]:
 
 
 async def test_an_empty_database_is_set_up_once(empty: AsyncEngine) -> None:
-    current = SchemaState(kind=SchemaKind.CURRENT, database="0003", program="0003")
-    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0003")
+    current = SchemaState(kind=SchemaKind.CURRENT, database="0004", program="0004")
+    nothing = SchemaState(kind=SchemaKind.EMPTY, database=None, program="0004")
     assert await schema_state(empty) == nothing
     assert await set_up(empty, now=NOW) == nothing
     assert await schema_state(empty) == current
@@ -101,6 +110,11 @@ def differences(connection: sa.Connection) -> object:
     return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": False}), METADATA)
 
 
+def index_text(found: ReflectedIndex) -> str:
+    options = {name: str(value) for name, value in found.get("dialect_options", {}).items()}
+    return f"{found['name']} {found['column_names']} {found['unique']} {options}"
+
+
 def described(connection: sa.Connection) -> object:
     """All that inspection tells of all tables, in an order of its own."""
     inspector = sa.inspect(connection)
@@ -111,7 +125,7 @@ def described(connection: sa.Connection) -> object:
                 for c in inspector.get_columns(name)
             },
             "primary": inspector.get_pk_constraint(name),
-            "indexes": sorted(map(str, inspector.get_indexes(name))),
+            "indexes": sorted(map(index_text, inspector.get_indexes(name))),
             "unique": sorted(map(str, inspector.get_unique_constraints(name))),
             "foreign": sorted(map(str, inspector.get_foreign_keys(name))),
             "checks": sorted(" ".join(str(check).split()) for check in inspector.get_check_constraints(name)),
@@ -160,7 +174,7 @@ async def test_an_older_schema_is_migrated_with_what_it_holds(engine: AsyncEngin
     async with store.write() as tables:
         await tables.keys.insert(key())
     scripts = program(tmp_path / "newer")
-    older = SchemaState(kind=SchemaKind.OLDER, database="0003", program="0004")
+    older = SchemaState(kind=SchemaKind.OLDER, database="0004", program="0005")
     assert await schema_state(engine, scripts=scripts) == older
     assert await migrate(engine, now=NOW, scripts=scripts) == older
     assert (await schema_state(engine, scripts=scripts)).kind is SchemaKind.CURRENT
@@ -175,7 +189,7 @@ async def test_every_schema_that_was_released_becomes_todays(empty: AsyncEngine,
     first = earlier_program(tmp_path / "first", "0001")
     assert (await set_up(empty, now=NOW, scripts=first)).program == "0001"
     assert "nodes" not in await tables_of(empty)
-    await populate(SqlStore(empty), users=0)
+    await populate(SqlStore(empty), apps=0, users=0)
     async with empty.begin() as connection:
         await insert_as_before(connection)
     assert (await migrate(empty, now=NOW)).database == "0001"
@@ -185,13 +199,16 @@ async def test_every_schema_that_was_released_becomes_todays(empty: AsyncEngine,
         assert names.scalars().all() == ["Organization 1"]
     async with SqlStore(empty).read() as tables:
         assert await tables.users.find(user_id()) == user()
+        assert await tables.apps.find(app_id()) == app()
 
 
-async def test_an_older_program_may_go_on_making_users(engine: AsyncEngine) -> None:
+async def test_an_older_program_may_go_on_making_users_and_apps(engine: AsyncEngine) -> None:
+    await populate(SqlStore(engine), apps=0, users=0)
     async with engine.begin() as connection:
         await insert_as_before(connection)
     async with SqlStore(engine).read() as tables:
         assert await tables.users.find(user_id()) == user()
+        assert await tables.apps.find(app_id()) == app()
 
 
 async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgresql(
@@ -202,7 +219,7 @@ async def test_serve_migrates_sqlite_after_taking_a_copy_and_refuses_on_postgres
     scripts, data = program(tmp_path / "newer"), tmp_path / "data"
     data.mkdir()
     if isinstance(primary, str):
-        with pytest.raises(Misconfigured, match=r"0003.*0004.*run `keystead migrate` first") as caught:
+        with pytest.raises(Misconfigured, match=r"0004.*0005.*run `keystead migrate` first") as caught:
             await set_up(engine, now=NOW, data=data, scripts=scripts)
         assert caught.value.setting == "KEYSTEAD_DATABASE_URL"
         assert "note" not in await columns_of(engine, "facts")
@@ -240,9 +257,9 @@ async def test_a_migration_that_fails_leaves_all_as_it_was(
 @pytest.mark.parametrize("bring_up", [set_up, migrate], ids=["serve", "migrate"])
 async def test_a_newer_schema_is_refused_naming_both(engine: AsyncEngine, tmp_path: Path, bring_up) -> None:
     await migrate(engine, now=NOW, scripts=program(tmp_path / "newer"))
-    newer = SchemaState(kind=SchemaKind.NEWER, database="0004", program="0003")
+    newer = SchemaState(kind=SchemaKind.NEWER, database="0005", program="0004")
     assert await schema_state(engine) == newer
-    with pytest.raises(Misconfigured, match=r"0004.*0003"):
+    with pytest.raises(Misconfigured, match=r"0005.*0004"):
         await bring_up(engine, now=NOW)
 
 

@@ -14,10 +14,10 @@ from keystead.domain.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from keystead.domain.keys import By, ByKind, KeyType
+from keystead.domain.keys import By, ByKind, KeyType, RevokedReason
 from keystead.domain.tenants import Role, Suspension
 from keystead.ports.store import Page, TenantFilter
-from keystead.services import account, issue, members, people, users
+from keystead.services import account, issue, members, people, revoke, users
 from keystead.services.account import AccountChange
 from keystead.services.apps import create_app
 from keystead.services.context import Actor
@@ -325,6 +325,21 @@ async def test_a_secret_token_is_made_only_by_who_gave_their_password_lately(hou
     await issue.create_app_key(house.context, actor, app.id, secret)
 
 
+async def test_a_key_is_called_exposed_only_by_who_gave_their_password_lately(house: House):
+    user = await house.user()
+    organization = await house.organization(owner=user)
+    actor, exposed = await house.actor(user, organization.id), RevokedReason.COMPROMISED
+    async with house.context.store.read() as tables:
+        [key] = await tables.keys.unrevoked(organization_id=organization.id)
+    house.clock.advance(minutes=10)
+    with pytest.raises(ProofNeeded):
+        await revoke.revoke_key(house.context, actor, key.id, reason=exposed)
+    with pytest.raises(Conflict):
+        await revoke.revoke_key(house.context, actor, key.id, reason=RevokedReason.UNUSED)
+    assert await people.prove(house.context, actor, PASSWORD)
+    await revoke.revoke_key(house.context, actor, key.id, reason=exposed)
+
+
 async def test_owners_operators_root_keys_email_and_password_need_a_password_given_lately(house: House):
     user, bob = await house.user(operator=True), await house.user("bob")
     organization = await house.organization(viewer=bob)
@@ -391,6 +406,21 @@ async def test_changing_the_password_ends_the_other_sessions(house: House):
         await account.change_account(house.context, other, AccountChange(name="Eve"))
 
 
+async def test_who_copied_a_session_is_out_once_its_owner_changes_the_password(house: House):
+    user = await house.user()
+    stolen = await house.sign_in(user)
+    resumed = await house.resumed(stolen.secret)
+    actor = Actor(principal=people.acting(resumed, None))
+    changed = await account.change_password(house.context, actor, password="another one here")
+    assert await people.resume(house.context, stolen.secret.reveal()) is None
+    assert (await house.resumed(changed.secret)).session == resumed.session
+    for _ in range(9):
+        await house.try_in(user.email, "wrong")
+    with pytest.raises(TooManyAttempts):
+        await house.try_in(user.email, "another one here")
+    assert await house.sign_in(changed.user, password="another one here", device=changed.device)
+
+
 async def test_of_two_that_sign_in_at_once_both_are_let_in(house: House):
     user = await house.user()
     found = await asyncio.gather(*(house.try_in(user.email) for _ in range(4)))
@@ -402,7 +432,7 @@ async def test_nothing_that_is_stored_recorded_or_printed_holds_a_secret_or_a_pa
     organization = await house.organization(owner=user)
     signed_in = await house.sign_in(user)
     actor = await house.actor(user, organization.id)
-    saved = (await account.change_password(house.context, actor, password="another one here")).value
+    saved = (await account.change_password(house.context, actor, password="another one here")).user
     shown = " ".join(map(repr, (signed_in, actor, saved, house.context, await house.find(user.id))))
     dump = repr(await _everything(house))
     secrets = {signed_in.secret.reveal(), signed_in.device, PASSWORD, "another one here"}

@@ -42,6 +42,7 @@ FULL_APP = app(
     allowed_networks=("192.0.2.0/24",),
     last_key_protection=False,
     self_rotation=False,
+    api_base_url="https://api.example.com/v1",
     labels={"a": "b"},
     metadata=ANYTHING,
     suspension=SUSPENSION,
@@ -239,7 +240,7 @@ async def test_members_are_listed_with_their_users(store: SqlStore) -> None:
         first = await tables.members.list(organization_id(), Page(limit=2))
         assert first.items == [(member(3), user(3)), (member(2), user(2))]
         assert first.more
-        after = Position(created_at=NOW, id=user_id(2))
+        after = Position(at=NOW, id=user_id(2))
         assert (await tables.members.list(organization_id(), Page(after=after))).items == [
             (member(1), user(1))
         ]

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from keystead.domain.instants import at_ms
-from keystead.ports.store import Used
+from keystead.ports.store import Seen, Used
 from keystead.storage.sql.store import SqlStore
 from tests.contract.samples import DAY, NOW, key, key_id, populate, version, version_id
 
@@ -70,3 +70,31 @@ async def test_concurrent_flushes_add_up_exactly(store: SqlStore) -> None:
     async with store.read() as tables:
         found = [await tables.keys.find(key_id(number)) for number in numbers]
     assert [one.use_count for one in found if one is not None] == [40] * len(numbers)
+
+
+async def test_an_origin_is_kept_of_its_version_alone_and_never_moves_back(store: SqlStore) -> None:
+    await populate(store)
+    sample = key(versions=(version(1), version(2)))
+    async with store.write() as tables:
+        await tables.keys.insert(sample)
+    await store.see_origins([Seen(version_id(2), at_ms(NOW + DAY)), Seen(version_id(9), at_ms(NOW))])
+    await store.see_origins([Seen(version_id(2), at_ms(NOW))])
+    await store.see_origins([])
+    async with store.read() as tables:
+        found = await tables.keys.find(key_id())
+    assert found == replace(sample, versions=(version(1), version(2, origin_seen_at=NOW + DAY)))
+
+
+async def test_a_change_of_a_key_leaves_the_origin_that_was_seen(store: SqlStore) -> None:
+    await populate(store)
+    sample = key()
+    async with store.write() as tables:
+        await tables.keys.insert(sample)
+    await store.see_origins([Seen(version_id(), at_ms(NOW))])
+    async with store.write() as tables:
+        rotated = replace(sample, versions=(version(1, retires_at=NOW + DAY), version(2)), revision=2)
+        await tables.keys.update(sample, rotated)
+    async with store.read() as tables:
+        found = await tables.keys.find(key_id())
+    assert found is not None
+    assert [it.origin_seen_at for it in found.versions] == [NOW, None]

@@ -94,7 +94,7 @@ class Site:
     mail: KeptMail
     organization: Json
     app: Json
-    transport: httpx.AsyncBaseTransport
+    transport: httpx.ASGITransport
     pages: Litestar
 
     @property
@@ -143,13 +143,16 @@ class Site:
 
 
 @asynccontextmanager
-async def opened_site(environ: Mapping[str, str], **changes: Any) -> AsyncIterator[Site]:
-    """A site on the store that `environ` names; `changes` are to how people sign in."""
-    async with opened_world(environ) as world:
+async def opened_site(
+    environ: Mapping[str, str], *, look: Mapping[str, Any] | None = None, **changes: Any
+) -> AsyncIterator[Site]:
+    """A site on the store that `environ` names; `changes` are to how people sign in, `look` to the pages."""
+    # The clock stands still: what is taken of an allowance does not come back while a test asks for pages.
+    async with opened_world({"KEYSTEAD_MANAGEMENT_BURST": "100000", **environ}) as world:
         context, mail = world.instance.context, KeptMail()
         signing = replace(context.people, **{"passwords": PlainPasswords(), "mail": mail, **changes})
         instance = replace(world.instance, context=replace(context, people=signing))
-        pages = pages_of(instance)
+        pages = pages_of(instance, **(look or {}))
         app: Any = make_app(instance.door(Metrics()), pages=pages)[Surface.ALL]
         organization = await world.organization()
         yield Site(

@@ -6,7 +6,8 @@ from keystead.domain.powers import Operator
 from keystead.services.apps import change_app, get_app
 from keystead.services.context import Actor
 from keystead.services.drafts import AppChange
-from tests.dashboard.site import Site
+from tests.dashboard.html import Page
+from tests.dashboard.site import Browser, Site
 
 OPERATOR = Actor(principal=Operator())
 
@@ -101,3 +102,74 @@ async def test_who_may_not_change_an_app_reads_it(site: Site, role: str):
     assert (await member.post(f"{path}/suspend")).status == 403
     assert (await member.post(f"{path}/delete", typed="Default app")).status == 403
     assert (await member.post(f"{path}/settings", name="Mine")).status == 403
+
+
+async def test_the_address_of_the_api_is_saved_shown_and_taken_away(site: Site):
+    owner, path = await site.member("owner"), f"/apps/{site.app['id']}/settings"
+    page = await owner.get(path)
+    assert (await owner.submit(page, "/settings", api_base_url="HTTPS://API.acme.example/v1/")).status == 303
+    saved = await get_app(site.context, OPERATOR, site.app["id"])
+    assert saved.api_base_url == "https://api.acme.example/v1"
+    again = await owner.get(path)
+    assert dict(again.form("/settings").fields)["api_base_url"] == "https://api.acme.example/v1"
+    assert "https://api.acme.example/v1" in (await owner.get(f"/apps/{site.app['id']}")).text
+    assert "https://api.acme.example/v1" in (await (await site.member("viewer")).get(path)).text
+    await owner.submit(again, "/settings", api_base_url="")
+    assert (await get_app(site.context, OPERATOR, site.app["id"])).api_base_url is None
+
+
+async def test_what_is_no_address_is_marked_kept_and_mended_by_its_words(site: Site):
+    owner, path = await site.member("owner"), f"/apps/{site.app['id']}/settings"
+    typed = "https://ada:secret@api.acme.example"
+    answer = await owner.submit(await owner.get(path), "/settings", api_base_url=typed)
+    assert answer.status == 422
+    assert dict(answer.form("/settings").fields)["api_base_url"] == typed
+    assert "user name and password" in answer.text
+    assert answer.html.count('aria-invalid="true"') == 1
+
+
+async def _new_token(site: Site, owner: Browser, path: str) -> Page:
+    form = await owner.get(path)
+    confirm = await owner.submit(form, path, name="Nightly", do="save")
+    return await owner.submit(confirm, path, do="create", typed="CREATE")
+
+
+async def test_the_lines_to_copy_go_where_the_app_s_api_is(site: Site):
+    owner, path = await site.member("owner"), f"/apps/{site.app['id']}"
+    made = await _new_token(site, owner, f"{path}/keys/new")
+    assert "https://api.example.com/" in made.text
+    assert "stands in for your API" in made.text
+    assert made.links["Say where your API is"].endswith(f"/apps/{site.app['id']}/settings#f-api_base_url")
+    address = AppChange(api_base_url="https://api.acme.example/v1")
+    await change_app(site.context, OPERATOR, site.app["id"], address)
+    made = await _new_token(site, owner, f"{path}/keys/new")
+    assert made.text.count("https://api.acme.example/v1/") == 3
+    assert "api.example.com" not in made.text
+    assert "Say where your API is" not in made.links
+
+
+async def test_who_may_not_say_where_the_api_is_is_not_led_there(site: Site):
+    developer = await site.member("developer")
+    made = await _new_token(site, developer, f"/apps/{site.app['id']}/keys/new")
+    assert "stands in for your API" in made.text
+    assert "Say where your API is" not in made.links
+
+
+async def test_the_lines_of_a_personal_key_go_to_this_very_server(site: Site):
+    owner = await site.member("owner")
+    made = await _new_token(site, owner, "/profile/keys/new")
+    assert made.text.count("http://localhost:8420/api/v1/users/me") == 3
+    assert "you also act in Keystead itself" in made.text
+
+
+async def test_switches_are_saved_and_read_by_those_who_may_not_change_them(site: Site):
+    owner, path = await site.member("owner"), f"/apps/{site.app['id']}/settings"
+    form = (await owner.get(path)).form("/settings")
+    kept = [it for it in form.fields if it[0] not in {"last_key_protection", "self_rotation"}]
+    await owner.send(path, kept)
+    saved = await get_app(site.context, OPERATOR, site.app["id"])
+    assert (saved.last_key_protection, saved.self_rotation) == (False, False)
+    await owner.send(path, [*kept[:-1], ("revision", str(saved.revision)), ("self_rotation", "on")])
+    again = await owner.get(path)
+    names = {name for name, _ in again.form("/settings").fields}
+    assert "last_key_protection" not in names

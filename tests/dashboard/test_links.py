@@ -60,9 +60,9 @@ async def test_the_set_up_link_leads_to_the_first_operator_and_their_apps(site: 
         "organization": "Acme Ltd",
     }
     wrong = await browser.submit(wrong, path, email="ada@example.com", password="short")
-    assert "12 characters or more" in wrong.text
+    assert "Write 12 to 1,024 characters" in wrong.text
     wrong = await browser.submit(wrong, path, password=PASSWORD, organization=" ")
-    assert "Name the organization" in wrong.text
+    assert "Write 1 to 100 characters" in wrong.text
     done = await browser.submit(wrong, path, password=PASSWORD, organization="Acme Ltd")
     assert (done.status, done.location) == (303, "/")
     page = await browser.get("/profile")

@@ -207,6 +207,8 @@ def test_the_secret_of_a_link_is_cut_out_whole():
     secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
     address = f"https://keys.example.com/link?secret={secret}&x=1"
     assert mask_tokens(address) == "https://keys.example.com/link?secret=…&x=1"
+    way_back = f"/sign-in?next=%2Flink%3Fsecret%3D{secret}"
+    assert mask_tokens(way_back) == "/sign-in?next=%2Flink%3Fsecret%3D…"
 
 
 def test_public_tokens_and_starts_are_left_as_they_are():

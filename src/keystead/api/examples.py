@@ -94,6 +94,7 @@ KEY = KeyView(
             retires_at=None,
             last_used_at=None,
             use_count=0,
+            origin_seen_at=None,
         )
     ],
     revoked_at=None,
@@ -121,6 +122,7 @@ _APP = AppView(
     allowed_networks=[],
     last_key_protection=True,
     self_rotation=True,
+    api_base_url="https://api.example.com/v1",
     disabled=False,
     disabled_by=None,
     labels={},

@@ -103,10 +103,13 @@ ID_PARAMETERS: Json = {
 """Parameters in paths."""
 
 PARAMETER_TEXTS: Mapping[str, str] = {
+    "by": "The id of the user or key that did it.",
     "email": "The e-mail address, in any case of letters.",
     "ephemeral": "Also keys made for one job.",
     "expires_before": "Keys that expire before this instant.",
     "external_id": "The provider's own id.",
+    "finding": "What is worth a look at the key; of those that are active.",
+    "kind": "The kind of thing that was changed.",
     "last4": "The last four characters of a token.",
     "name": "Part of the name, in any case of letters.",
     "owner": "The id of the app or user that owns the key.",

@@ -44,7 +44,7 @@ def view_list(
 
 
 def _cursor(seals: Seals, position: Position) -> str:
-    instant_ms = (position.created_at - _EPOCH) // timedelta(milliseconds=1)
+    instant_ms = (position.at - _EPOCH) // timedelta(milliseconds=1)
     plain = instant_ms.to_bytes(_TIME_BYTES) + position.id.encode()
     return base64.urlsafe_b64encode(seals.seal("cursor", plain)[:MIN_SEAL_BYTES] + plain).decode().rstrip("=")
 
@@ -59,4 +59,4 @@ def _position(seals: Seals, cursor: str) -> Position:
     if len(plain) <= _TIME_BYTES or not seals.matches(seal, "cursor", plain):
         raise problem
     instant = _EPOCH + timedelta(milliseconds=int.from_bytes(plain[:_TIME_BYTES]))
-    return Position(created_at=instant, id=plain[_TIME_BYTES:].decode())
+    return Position(at=instant, id=plain[_TIME_BYTES:].decode())

@@ -123,6 +123,7 @@ def view_app(it: App, changed: Changed[Any] | None = None) -> AppView:
         allowed_networks=list(it.allowed_networks),
         last_key_protection=it.last_key_protection,
         self_rotation=it.self_rotation,
+        api_base_url=it.api_base_url,
         disabled=it.suspension is not None,
         disabled_by=_suspender(it.suspension),
         labels=dict(it.labels),
@@ -239,6 +240,7 @@ def _version(it: Version) -> VersionView:
         retires_at=it.retires_at,
         last_used_at=it.last_used_at,
         use_count=it.use_count,
+        origin_seen_at=it.origin_seen_at,
     )
 
 

@@ -91,6 +91,10 @@ class VersionView(View):
     retires_at: Instant | None
     last_used_at: Instant | None
     use_count: int
+    origin_seen_at: Annotated[
+        Instant | None,
+        Meta(description="When it last came with an `Origin`, if it is a secret key's: from a browser."),
+    ]
 
 
 class KeyView(ChangeView):
@@ -163,6 +167,9 @@ class AppView(ChangeView):
     allowed_networks: list[str]
     last_key_protection: bool
     self_rotation: bool
+    api_base_url: Annotated[
+        str | None, Meta(description="Where the API is that its keys are for, as people are shown it.")
+    ]
     disabled: bool
     disabled_by: Ref | None
     labels: dict[str, str]

@@ -26,6 +26,15 @@ SelfRotation = Annotated[
     bool | None,
     typer.Option("--self-rotation/--no-self-rotation", help="Whether its keys may rotate themselves."),
 ]
+ApiBaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--api-base-url",
+        metavar="URL",
+        help="Where the API is that its keys are for; people are shown it.",
+    ),
+]
+NoApiBaseUrl = Annotated[bool, typer.Option("--no-api-base-url", help="No longer say where the API is.")]
 
 
 @command(group, "create", waits=True)
@@ -40,6 +49,7 @@ async def create(
     network: o.Network = None,
     last_key_protection: LastKeyProtection = None,
     self_rotation: SelfRotation = None,
+    api_base_url: ApiBaseUrl = None,
     label: o.Label = None,
     metadata: o.Metadata = None,
 ) -> None:
@@ -52,6 +62,7 @@ async def create(
         allowed_networks=network,
         last_key_protection=last_key_protection,
         self_rotation=self_rotation,
+        api_base_url=api_base_url,
         labels=labels(label),
         metadata=metadata,
     )
@@ -94,6 +105,8 @@ async def update(
     no_networks: o.NoNetworks = False,
     last_key_protection: LastKeyProtection = None,
     self_rotation: SelfRotation = None,
+    api_base_url: ApiBaseUrl = None,
+    no_api_base_url: NoApiBaseUrl = False,
     label: o.Label = None,
     no_labels: o.NoLabels = False,
     metadata: o.Metadata = None,
@@ -106,6 +119,9 @@ async def update(
         **replaced("external_id", external_id, cleared=no_external_id, empty=None, option="--no-external-id"),
         **replaced("allowed_origins", origin, cleared=no_origins, empty=[], option="--no-origins"),
         **replaced("allowed_networks", network, cleared=no_networks, empty=[], option="--no-networks"),
+        **replaced(
+            "api_base_url", api_base_url, cleared=no_api_base_url, empty=None, option="--no-api-base-url"
+        ),
         **replaced("labels", labels(label), cleared=no_labels, empty={}, option="--no-labels"),
     }
     call.show(APP, await call.ask("PATCH", f"apps/{app}", body))

@@ -35,6 +35,10 @@ ExpiresBefore = Annotated[
 UnusedSince = Annotated[
     str | None, typer.Option("--unused-since", metavar="INSTANT", help="Not used since, RFC 3339.")
 ]
+WithFinding = Annotated[
+    str | None,
+    typer.Option("--finding", metavar="FINDING", help="With this worth a look, such as no-constraints."),
+]
 OnlyEphemeral = Annotated[bool, typer.Option("--ephemeral", help="Ephemeral keys instead of the others.")]
 
 
@@ -99,6 +103,7 @@ async def list_keys(
     external_id: o.WithExternalId = None,
     expires_before: ExpiresBefore = None,
     unused_since: UnusedSince = None,
+    finding: WithFinding = None,
     ephemeral: OnlyEphemeral = False,
     limit: o.Limit = None,
     cursor: o.Cursor = None,
@@ -117,6 +122,7 @@ async def list_keys(
         external_id=external_id,
         expires_before=expires_before,
         unused_since=unused_since,
+        finding=finding,
         ephemeral="true" if ephemeral else None,
         **label_filters(label),
     )

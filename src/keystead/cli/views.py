@@ -71,6 +71,12 @@ def _instant(field: str, none: str = NONE) -> Reader:
 
 _expires = _instant("expires_at", "never")
 _used = _instant("last_used_at", "never")
+_origin_at = _instant("origin_seen_at", "")
+
+
+def _origin_seen(item: Json) -> str:
+    """When a browser last sent one of the key's tokens; left out where none ever did."""
+    return max((_origin_at(it) for it in objects(item.get("versions"))), default="")
 
 
 def _constraints(item: Json) -> str:
@@ -158,6 +164,7 @@ KEY = View(
         "expires": _expires,
         "last used": _used,
         "uses": at("use_count"),
+        "seen with an Origin": _origin_seen,
         "revoked": _instant("revoked_at", ""),
         "revoked with it": if_any("descendants"),
         **_CHANGE,
@@ -211,6 +218,7 @@ APP = View(
         "allowed networks": at("allowed_networks"),
         "last key protection": at("last_key_protection"),
         "self rotation": at("self_rotation"),
+        "API base URL": at("api_base_url"),
         "labels": _labels,
         "metadata": at("metadata"),
         "created": _instant("created_at"),

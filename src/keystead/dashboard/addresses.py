@@ -1,7 +1,10 @@
 """Addresses within the dashboard, relative to the page asked: so a base path needs no setting."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
+
+_LEFT = "/?#[]@!$&'()*+,;=:%"
+"""What stands in addresses as it is; a space, a line break or a letter with an accent does not."""
 
 MAX_STEPS = 16
 """Pages lie no deeper than this; a request that claims more is not believed."""
@@ -15,7 +18,8 @@ def steps_of(raw_path: str) -> int:
 def relative(path: str, *, steps: int, query: Mapping[str, object] | None = None) -> str:
     """The address of `path`, which starts with a slash, seen from a page `steps` folders deep.
 
-    Entries of `query` that are None are left out; a list becomes several entries.
+    Entries of `query` that are None are left out; a list becomes several entries. `path` may hold what
+    somebody sent: nothing in it ends the header or the attribute that the address comes to stand in.
     """
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"not a path of ours: {path!r}")
@@ -24,4 +28,4 @@ def relative(path: str, *, steps: int, query: Mapping[str, object] | None = None
     # "./" stands before everything at the root: without it a colon would make a scheme of the first segment.
     start = "../" * steps or "./"
     ask = f"?{urlencode(wanted, doseq=True)}" if wanted else ""
-    return f"{start}{place}{ask}{mark}{fragment}"
+    return quote(f"{start}{place}{ask}{mark}{fragment}", safe=_LEFT)

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from keystead.dashboard.door import Entrance, provide_caller, provide_visit
 from keystead.dashboard.forms import admit_form, provide_form
 from keystead.dashboard.house import House
+from keystead.dashboard.packing import Packing
 from keystead.dashboard.pages import (
     app_overview,
     app_settings,
@@ -91,6 +92,7 @@ def make_dashboard(
         route_handlers=[get_static, *ROUTES, *(pieces_pages.ROUTES if pieces else ())],
         state=State({**(state or {}), "renderer": renderer, "entrance": entrance}),
         before_request=admit_form,
+        middleware=[Packing],
         dependencies={
             "caller": Provide(provide_caller),
             "form": Provide(provide_form, sync_to_thread=False),

@@ -8,15 +8,14 @@ from datetime import UTC
 
 import msgspec
 
-from keystead.domain.audit import Entry, SubjectKind
+from keystead.domain.audit import Entry
 from keystead.domain.ids import OrganizationId
-from keystead.ports.store import Listing, Page, Position
+from keystead.ports.store import AuditFilter, Listing, Page, Position
 from keystead.services.auditing import list_audit
 from keystead.services.context import Actor, Context
 
 BATCH = 200
-MOST_BATCHES = 20
-"""So much is read for one page at most: whoever filters for what is rare goes on from there."""
+"""So many entries are held at once while a file is made, however long the log is."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS = (
@@ -36,63 +35,33 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which entries are wanted; None does not filter. `by` is the id of whoever did it."""
-
-    kind: SubjectKind | None = None
-    by: str | None = None
-
-    @property
-    def everything(self) -> bool:
-        """Whether nothing is filtered."""
-        return self.kind is None and self.by is None
-
-    def matches(self, entry: Entry) -> bool:
-        """Whether an entry is wanted."""
-        return self.kind in {None, entry.subject.kind} and self.by in {None, entry.by.id}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """An organization's audit log, as `actor` may read it."""
 
     context: Context
     actor: Actor
     organization_id: OrganizationId
-    wanted: Wanted
+    wanted: AuditFilter
 
-    async def page(self, page: Page) -> tuple[Sequence[Entry], Position | None]:
-        """Entries that are wanted, and where to go on; None at the end of the log.
-
-        Fewer than `page.limit` may come though the log goes on: see `MOST_BATCHES`.
-        """
-        found: list[Entry] = []
-        after = page.after
-        for _ in range(MOST_BATCHES):
-            # One beyond the page tells that there is a next one.
-            size = page.limit + 1 if self.wanted.everything else BATCH
-            listing = await self._read(Page(limit=size, after=after))
-            found += [entry for entry in listing.items if self.wanted.matches(entry)]
-            if len(found) > page.limit:
-                return found[: page.limit], _position(found[page.limit - 1])
-            if not listing.more:
-                return found, None
-            after = _position(listing.items[-1])
-        return found, after
+    async def page(self, page: Page) -> Listing[Entry]:
+        """Entries that are wanted, the newest first."""
+        return await list_audit(self.context, self.actor, self.organization_id, self.wanted, page)
 
     async def all(self) -> AsyncIterator[Entry]:
-        """Every entry that is wanted, the newest first."""
-        after, more = None, True
+        """Every entry that is wanted, likewise; each batch is read when it is asked for."""
+        page, more = Page(limit=BATCH), True
         while more:
-            listing = await self._read(Page(limit=BATCH, after=after))
+            listing = await self.page(page)
             for entry in listing.items:
-                after = _position(entry)
-                if self.wanted.matches(entry):
-                    yield entry
+                yield entry
             more = listing.more
+            if more:
+                page = Page(limit=BATCH, after=position_of(listing.items[-1]))
 
-    async def _read(self, page: Page) -> Listing[Entry]:
-        return await list_audit(self.context, self.actor, self.organization_id, page)
+
+def position_of(entry: Entry) -> Position:
+    """Where an entry stands in the log."""
+    return Position(at=entry.at, id=entry.id)
 
 
 async def as_csv(entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
@@ -157,7 +126,3 @@ def _json(value: Mapping[str, object] | None) -> str | None:
 
 def _instant(entry: Entry) -> str:
     return entry.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _position(entry: Entry) -> Position:
-    return Position(created_at=entry.at, id=entry.id)

@@ -22,10 +22,12 @@ needed. Errors that a handler lets through become pages: NotFound, Denied, Unava
 care.
 """
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
@@ -34,13 +36,16 @@ from keystead.dashboard.cookies import DEVICE, ORGANIZATION, SESSION
 from keystead.dashboard.forms import PROOF_FIELD, Form
 from keystead.dashboard.render import (
     AnyRequest,
+    find_cookie,
     is_proven,
     put_proven,
     put_viewer,
     request_id,
+    texts_of,
 )
 from keystead.dashboard.viewer import Spot, Viewer
-from keystead.domain.errors import InvalidInput, NotFound, ProofNeeded, SignedOut
+from keystead.domain.errors import InvalidInput, NotFound, ProofNeeded, SignedOut, TooManyAttempts
+from keystead.domain.gcra import Refused
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, is_id
 from keystead.domain.keys import Key
 from keystead.domain.powers import Power, holds, reaches
@@ -49,6 +54,7 @@ from keystead.domain.tenants import App, Member, Organization, Role, User
 from keystead.ports.store import Resumed
 from keystead.services import apps, organizations, people, reading
 from keystead.services.context import Actor, Context, Once, Visit
+from keystead.services.throttle import Throttle
 from keystead.settings.in_effect import InEffect
 from keystead.web.facts import caller_address, heard, peer
 
@@ -59,10 +65,12 @@ _ONCE_BYTES = 16
 class Entrance:
     """What the door needs to know: `request.app.state.entrance`.
 
-    `database` and `in_effect` are told to operators: which database this is, and every setting.
+    `throttle` is how often each user may ask: nobody keeps the database from the others. `database` and
+    `in_effect` are told to operators: which database this is, and every setting.
     """
 
     context: Context
+    throttle: Throttle
     trusted_proxies: tuple[str, ...] = ()
     database: str = ""
     in_effect: Sequence[InEffect] = ()
@@ -105,6 +113,7 @@ class Caller:
             address=self.address,
             request_id=request_id(self.request),
             once=once,
+            language=texts_of(self.request).language,
         )
 
     def role_in(self, organization_id: OrganizationId) -> Role | None:
@@ -122,12 +131,16 @@ AsVisitor = NamedDependency[SkipValidation[Visit]]
 
 
 async def provide_caller(request: AnyRequest) -> Caller:
-    """Dependency `caller`: who is signed in, as whom the frame then shows. Raises SignedOut: nobody is."""
+    """Dependency `caller`: who is signed in, as whom the frame then shows.
+
+    Raises SignedOut: nobody is; TooManyAttempts for whoever asks without end.
+    """
     entrance: Entrance = request.app.state.entrance
     context = entrance.context
-    resumed = await people.resume(context, request.cookies.get(SESSION, ""))
+    resumed = await people.resume(context, find_cookie(request, SESSION))
     if resumed is None:
         raise SignedOut
+    _require_rate(entrance, resumed.user, context.clock())
     put_proven(request, proven=resumed.session.is_proven(context.clock()))
     spots = [Spot(it.id, it.name) for _, it in resumed.memberships if it.suspension is None]
     spot = await _current(request, context, resumed, spots)
@@ -147,8 +160,9 @@ async def provide_visit(request: AnyRequest) -> Visit:
         address=address_of(request),
         agent=request.headers.get("user-agent", ""),
         request_id=request_id(request),
-        session=request.cookies.get(SESSION),
-        device=request.cookies.get(DEVICE),
+        session=find_cookie(request, SESSION),
+        device=find_cookie(request, DEVICE),
+        language=texts_of(request).language,
     )
 
 
@@ -182,7 +196,7 @@ async def prove(caller: Caller, form: Form) -> None:
     if not given:
         raise ProofNeeded
     if not await people.prove(caller.context, caller.actor(None), given):
-        raise InvalidInput(PROOF_FIELD, "is not your password")
+        raise InvalidInput(PROOF_FIELD, "is not your password", rule="proof")
     put_proven(caller.request, proven=True)
 
 
@@ -237,11 +251,17 @@ def _actors(caller: Caller) -> Iterator[Actor]:
         yield caller.actor(organization_id)
 
 
+def _require_rate(entrance: Entrance, user: User, now: datetime) -> None:
+    taken = entrance.throttle.take(user.id, now)
+    if isinstance(taken, Refused):
+        raise TooManyAttempts(math.ceil(taken.retry_after_us / 1_000_000))
+
+
 async def _current(
     request: AnyRequest, context: Context, resumed: Resumed, spots: Sequence[Spot]
 ) -> Spot | None:
     """The organization whose pages somebody is in: the one they chose, else the first of theirs."""
-    wish = request.cookies.get(ORGANIZATION, "")
+    wish = find_cookie(request, ORGANIZATION)
     chosen = next((it for it in spots if it.id == wish), None)
     if chosen is None and resumed.user.operator and is_id(IdKind.ORGANIZATION, wish):
         actor = Actor(principal=people.acting(resumed, None))

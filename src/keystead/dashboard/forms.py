@@ -8,7 +8,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
@@ -16,7 +16,15 @@ from litestar.params import SkipValidation
 
 from keystead.dashboard.cookies import SESSION, VISITOR
 from keystead.dashboard.house import House
-from keystead.dashboard.render import CSRF_FIELD, ONCE_FIELD, AnyRequest, Renderer, put_cookie, put_csrf
+from keystead.dashboard.render import (
+    CSRF_FIELD,
+    ONCE_FIELD,
+    AnyRequest,
+    Renderer,
+    find_cookie,
+    put_cookie,
+    put_csrf,
+)
 from keystead.services.context import Context, Once
 
 PROOF_FIELD = "proof"
@@ -69,7 +77,8 @@ class Form:
         key = self.text(ONCE_FIELD)
         if not key or len(key) > _MAX_ONCE or not key.isascii() or not key.isprintable():
             return None
-        kept = [field for field in self._fields if field[0] not in SECRET_FIELDS]
+        # In order: the button that Enter presses stands elsewhere in a form than the one that is clicked.
+        kept = sorted(field for field in self._fields if field[0] not in SECRET_FIELDS)
         return Once(method=self._method, path=self._path, key=key, body=urlencode(kept).encode())
 
 
@@ -109,7 +118,7 @@ def csrf_token(context: Context, cookie: str) -> str:
 def _bind(request: AnyRequest) -> str:
     """The word that forms bring along: it follows from a cookie that no other site can know or set."""
     context: Context = request.app.state.entrance.context
-    cookie = request.cookies.get(SESSION) or request.cookies.get(VISITOR)
+    cookie = find_cookie(request, SESSION) or find_cookie(request, VISITOR)
     if not cookie:
         cookie = secrets.token_urlsafe(_VISITOR_BYTES)
         put_cookie(request, _house(request).cookie(VISITOR, cookie))
@@ -127,9 +136,8 @@ def _is_own_site(request: AnyRequest) -> bool:
     # Pages with `Referrer-Policy: no-referrer`, as all of ours are, send `null` for it.
     if origin is None or origin == "null":
         return True
-    public = urlsplit(_house(request).public_url)
-    parts = urlsplit(origin)
-    return parts.netloc == request.headers.get("host") or parts[:2] == public[:2]
+    # Never `Host`, which is whatever the address was under which somebody else's page reached us.
+    return origin in _house(request).origins
 
 
 def _house(request: AnyRequest) -> House:

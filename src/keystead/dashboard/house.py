@@ -6,6 +6,10 @@ from urllib.parse import urlsplit
 
 from litestar.datastructures import Cookie
 
+from keystead.domain.origins import canonical_origin
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
@@ -30,13 +34,33 @@ class House:
         """Whether cookies may travel over TLS only."""
         return urlsplit(self.public_url).scheme == "https"
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """What a browser calls a page of ours. This machine has several names: each of them is as good."""
+        parts = urlsplit(self.public_url)
+        port = "" if parts.port is None else f":{parts.port}"
+        host = parts.netloc.removesuffix(port)
+        names = _THIS_MACHINE if host in _THIS_MACHINE else (host,)
+        found = (canonical_origin(f"{parts.scheme}://{name}{port}") for name in names)
+        return frozenset(it for it in found if it is not None)
+
+    def cookie_name(self, name: str) -> str:
+        """What a cookie of ours is called while it travels.
+
+        By these prefixes (RFC 6265bis, 4.1.3) browsers take it over TLS only and, where it is for all of the
+        host, from nobody else in our domain: a neighbour cannot plant a session that is not its owner's.
+        """
+        if not self.secure:
+            return name
+        return f"__Host-{name}" if self.cookie_path == "/" else f"__Secure-{name}"
+
     def cookie(self, name: str, value: str, *, lasts: timedelta | None = None) -> Cookie:
         """A cookie for our pages only, which no script reads; unless said, it ends with the browser.
 
         No time at all takes it away.
         """
         return Cookie(
-            key=name,
+            key=self.cookie_name(name),
             value=value,
             path=self.cookie_path,
             max_age=None if lasts is None else int(lasts.total_seconds()),

@@ -9,8 +9,7 @@ from msgspec import UNSET
 
 from keystead.dashboard.key_form import KeyForm, chosen_expiry, key_change
 from keystead.dashboard.render import Reading
-from keystead.dashboard.rules import in_words
-from keystead.domain.constraints import Constraint
+from keystead.dashboard.rules import all_in_words
 from keystead.domain.keys import Key
 from keystead.domain.reach import Reach, reach_of, wider_in
 from keystead.services.drafts import drafted_constraints, drafted_labels, drafted_networks, drafted_origins
@@ -26,12 +25,14 @@ class Difference:
     wider: bool
 
 
-def differences(key: Key, typed: KeyForm, zone: tzinfo, reading: Reading) -> Sequence[Difference]:
-    """All that the form changes of a key. Raises InvalidInput for a form with faults."""
+def differences(
+    key: Key, typed: KeyForm, zone: tzinfo, reading: Reading, public_methods: Sequence[str]
+) -> Sequence[Difference]:
+    """All that the form changes of a key, under this ceiling. Raises InvalidInput for a form with faults."""
     after = _edited(key, typed, zone, reading.now)
     pairs = (
         ("name", _text(key.name), _text(after.name)),
-        ("requests", _rules(key.constraints, reading), _rules(after.constraints, reading)),
+        ("requests", _rules(key, public_methods, reading), _rules(after, public_methods, reading)),
         ("networks", _list(key.allowed_networks, reading), _list(after.allowed_networks, reading)),
         ("origins", _list(key.allowed_origins, reading), _list(after.allowed_origins, reading)),
         ("scopes", _list(key.scopes, reading), _list(after.scopes, reading)),
@@ -89,10 +90,8 @@ def _text(text: str) -> Markup:
     return Markup.escape(text)
 
 
-def _rules(constraints: Sequence[Constraint], reading: Reading) -> Markup:
-    if not constraints:
-        return Markup.escape(reading.texts.text("keys.rule-any"))
-    return Markup("<br>").join(in_words(it, reading.texts) for it in constraints)
+def _rules(key: Key, public_methods: Sequence[str], reading: Reading) -> Markup:
+    return Markup("<br>").join(all_in_words(key.type, key.constraints, public_methods, reading.texts))
 
 
 def _list(items: Sequence[str], reading: Reading) -> Markup:

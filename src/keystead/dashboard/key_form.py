@@ -1,5 +1,6 @@
 """What people type of a key: read as it came, kept for showing the form again, and made into a draft."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -8,8 +9,10 @@ from itertools import count, takewhile
 
 from msgspec import UNSET, UnsetType
 
+from keystead.dashboard.faults import fault_text
 from keystead.dashboard.forms import Form
-from keystead.dashboard.lists import lines_of
+from keystead.dashboard.lists import by_field, lines_of
+from keystead.dashboard.texts import Texts
 from keystead.dashboard.times import find_zone
 from keystead.domain.constraints import (
     MAX_CONSTRAINTS,
@@ -44,6 +47,7 @@ KEEP, NEVER, AGAIN, ON_DATE = "keep", "never", "again", "date"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 
+_TOP = re.compile(r"[.\[]")
 
 _SINGLE = ("name", "type", "environment", "expiry", "date", "zone", "networks", "origins", "labels")
 
@@ -181,9 +185,9 @@ def rearranged(typed: KeyForm, wish: str) -> KeyForm | None:
     return None if rules is None else replace(typed, rules=rules)
 
 
-def faults(typed: KeyForm, zone: tzinfo) -> Mapping[str, str]:
+def faults(typed: KeyForm, zone: tzinfo, texts: Texts) -> Mapping[str, str]:
     """Everything that is wrong with a form, by the field that it is to be shown at."""
-    found: dict[str, str] = {}
+    found: list[InvalidInput] = []
     for number, rule in enumerate(typed.rules):
         if not rule.blank:
             _judge(found, partial(_make, number, rule))
@@ -194,7 +198,13 @@ def faults(typed: KeyForm, zone: tzinfo) -> Mapping[str, str]:
     _judge(found, lambda: drafted_networks(lines_of(typed.networks)))
     _judge(found, lambda: drafted_origins(lines_of(typed.origins)))
     _judge(found, lambda: drafted_labels(labels_of(typed.labels)))
-    return found
+    return shown_at({it.field: fault_text(texts, it) for it in found}, typed)
+
+
+def shown_at(errors: Mapping[str, str], typed: KeyForm) -> Mapping[str, str]:
+    """Faults of a draft by the fields of the form; of a list, the line that is wrong is named."""
+    lists = {"allowed_networks": typed.networks, "allowed_origins": typed.origins}
+    return {field_of(place): it for place, it in by_field(errors, lists).items()}
 
 
 def field_of(place: str) -> str:
@@ -205,7 +215,8 @@ def field_of(place: str) -> str:
         "constraints": "rules",
         "expires_at": "expiry",
         "expires_in": "expiry",
-    }.get(place.partition("[")[0], place.replace(".", "-"))
+        "labels": "labels",
+    }.get(_TOP.split(place, maxsplit=1)[0], place.replace(".", "-"))
 
 
 def new_key(typed: KeyForm, zone: tzinfo) -> NewKey:
@@ -280,7 +291,7 @@ def end_of_day(text: str, zone: tzinfo) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise InvalidInput("date", "choose a day, such as 2027-02-14") from None
+        raise InvalidInput("date", "choose a day, such as 2027-02-14", rule="date") from None
     # Where clocks are put back at midnight, the day has that second twice: the later one ends it.
     return datetime.combine(day, time(23, 59, 59), tzinfo=zone).replace(fold=1).astimezone(UTC)
 
@@ -294,7 +305,7 @@ def labels_of(text: str) -> dict[str, str]:
     """Labels, one `name=value` on each line. Raises InvalidInput."""
     pairs = [line.partition("=") for line in lines_of(text)]
     if not all(mark for _, mark, _ in pairs):
-        raise InvalidInput("labels", "write name=value, one on each line")
+        raise InvalidInput("labels", "write name=value, one on each line", rule="label")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
@@ -323,20 +334,19 @@ def _type(text: str, number: int) -> ConstraintType:
     try:
         return ConstraintType(text)
     except ValueError:
-        raise InvalidInput(f"c{number}-type", f"choose one of {', '.join(ConstraintType)}") from None
+        problem = f"choose one of {', '.join(ConstraintType)}"
+        raise InvalidInput(f"c{number}-type", problem, rule="match") from None
 
 
 def _key_type(text: str) -> KeyType:
     try:
         return KeyType(text)
     except ValueError:
-        raise InvalidInput("type", f"choose one of {', '.join(KeyType)}") from None
+        raise InvalidInput("type", f"choose one of {', '.join(KeyType)}", rule="choice") from None
 
 
-def _judge(found: dict[str, str], make: Callable[[], object]) -> None:
+def _judge(found: list[InvalidInput], make: Callable[[], object]) -> None:
     try:
         make()
     except InvalidInput as error:
-        found.setdefault(
-            field_of(error.field), f"{error.problem[:1].upper()}{error.problem[1:].rstrip('.')}."
-        )
+        found.append(error)

@@ -11,26 +11,36 @@ from keystead.dashboard.render import find_viewer
 from keystead.dashboard.standing import in_app, say
 from keystead.dashboard.viewer import Crumb, Place, Spot
 from keystead.domain.errors import NotFound
-from keystead.domain.keys import Key, OwnerKind
+from keystead.domain.keys import Key, KeyType, OwnerKind
 from keystead.domain.tenants import App
 from keystead.services.access import may_change
 from keystead.services.context import Actor
+from keystead.services.organizations import get_organization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtKey:
-    """Somebody at a key: `actor` is them there. `app` None: it is no app's, or its app was deleted."""
+    """Somebody at a key: `actor` is them there. `app` None: it is no app's, or its app was deleted.
+
+    `public_methods` is the ceiling that holds for it if it is a public key; a secret one has none.
+    """
 
     caller: Caller
     actor: Actor
     key: Key
     app: App | None
+    public_methods: tuple[str, ...]
 
     @property
     def shown(self) -> ShownKey:
         """The key as it is now, to them."""
         changeable = may_change(self.actor.principal, self.key)
-        return ShownKey(key=self.key, now=self.caller.context.clock(), changeable=changeable)
+        return ShownKey(
+            key=self.key,
+            now=self.caller.context.clock(),
+            changeable=changeable,
+            public_methods=self.public_methods,
+        )
 
     @property
     def back(self) -> str:
@@ -60,7 +70,16 @@ async def at_key(caller: Caller, key_id: str, form: Form | None = None) -> AtKey
     if key.owner.kind is OwnerKind.APP:
         with suppress(NotFound):  # its app was deleted: the record of the key outlives it
             app = (await in_app(caller, str(key.owner.id))).app
-    return AtKey(caller=caller, actor=actor, key=key, app=app)
+    methods = await _public_methods(caller, actor, key)
+    return AtKey(caller=caller, actor=actor, key=key, app=app, public_methods=methods)
+
+
+async def _public_methods(caller: Caller, actor: Actor, key: Key) -> tuple[str, ...]:
+    if key.type is not KeyType.PUBLIC or key.organization_id is None:
+        return ()
+    with suppress(NotFound):  # deleted: then nothing is let through
+        return (await get_organization(caller.context, actor, key.organization_id)).ceiling.public_methods
+    return ()
 
 
 def _place_of(here: AtKey, crumbs: Sequence[Crumb]) -> Place:

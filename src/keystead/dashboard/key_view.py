@@ -55,10 +55,14 @@ class ShownVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownKey:
-    """A key at one instant. `changeable`: whether the person may manage it; `app` is its app's name."""
+    """A key at one instant. `changeable`: whether the person may manage it; `app` is its app's name.
+
+    `public_methods` is the ceiling for public keys of its organization.
+    """
 
     key: Key
     now: datetime
+    public_methods: tuple[str, ...]
     changeable: bool = True
     app: str = ""
 
@@ -92,7 +96,7 @@ class ShownKey:
 
     def rule(self, texts: Texts) -> Markup:
         """All that narrows the key, in a line."""
-        return summary(self.key, texts)
+        return summary(self.key, self.public_methods, texts)
 
     @property
     def ends_soon(self) -> bool:

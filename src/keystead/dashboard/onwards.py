@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from keystead.dashboard.render import AnyRequest
+from keystead.logs import has_token
 
 NEXT_FIELD = "next"
 
@@ -20,7 +21,9 @@ def way_back(request: AnyRequest) -> str | None:
         return None
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    return own_path(f"{path}?{query}" if query else path)
+    text = f"{path}?{query}" if query else path
+    # A token that somebody put in an address by mistake is not said again in the next one.
+    return own_path(next((it for it in (text, path) if not has_token(it)), None))
 
 
 def own_path(text: str | None) -> str | None:

@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from itertools import accumulate, islice
 from typing import Protocol, TypeVar
+from urllib.parse import quote
 
 from keystead.dashboard.render import AnyRequest
+from keystead.domain.instants import FAR, at, at_ms
 from keystead.ports.store import Listing, Page, Position
 
 QUERY = "after"
 """Given once for each page behind: the last one is where this page begins."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_STEPS = 40
-_MOST_DIGITS = 14
+_MOST_CHARACTERS = 2_000
+"""Servers refuse addresses that are very long, and each page has two of them."""
+_FARTHEST_MS = at_ms(FAR)
+_MOST_DIGITS = len(str(_FARTHEST_MS))
 
 T = TypeVar("T")
 
@@ -53,25 +58,34 @@ class Trail:
 
     def beyond(self, position: Position) -> Sequence[str]:
         """The trail of a page that begins after `position`."""
-        return [*self.steps[-_MOST_STEPS:], _step(position)]
+        return [*_lately(self.steps), _step(position)]
 
 
 def trail_of(request: AnyRequest) -> Trail:
     """The trail that a request's address holds."""
-    return Trail(steps=tuple(request.query_params.getall(QUERY, [])[-_MOST_STEPS:]))
+    return Trail(steps=tuple(request.query_params.getall(QUERY, [])[-_MOST_STEPS - 1 :]))
 
 
 def by_made(item: Made) -> Position:
     """Where an item stands in a list that is ordered by when things were made."""
-    return Position(created_at=item.created_at, id=item.id)
+    return Position(at=item.created_at, id=item.id)
+
+
+def _lately(steps: Sequence[str]) -> Sequence[str]:
+    """The last ones of them, as many as an address should hold."""
+    lengths = accumulate(len(quote(step)) for step in reversed(steps))
+    kept = sum(1 for length in islice(lengths, _MOST_STEPS) if length <= _MOST_CHARACTERS)
+    return steps[len(steps) - kept :]
 
 
 def _step(position: Position) -> str:
-    return f"{(position.created_at - _EPOCH) // timedelta(milliseconds=1)}.{position.id}"
+    step = f"{at_ms(position.at)}.{position.id}"
+    return f"{step}.{position.name}" if position.name else step
 
 
 def _position(step: str) -> Position | None:
-    instant_ms, _, identifier = step.partition(".")
+    instant_ms, _, rest = step.partition(".")
     if not (instant_ms.isascii() and instant_ms.isdigit() and len(instant_ms) <= _MOST_DIGITS):
         return None
-    return Position(created_at=_EPOCH + timedelta(milliseconds=int(instant_ms)), id=identifier)
+    identifier, _, name = rest.partition(".")
+    return Position(at=at(min(int(instant_ms), _FARTHEST_MS)), id=identifier, name=name)

@@ -1,15 +1,16 @@
 """Every error as a page: what happened, what to do, and the id to find it by."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
 from litestar import Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 
-from keystead.dashboard.faults import wait
+from keystead.dashboard.faults import fault_text
 from keystead.dashboard.forms import ForeignForm
 from keystead.dashboard.onwards import way_back
-from keystead.dashboard.render import AnyRequest, Renderer, page, redirect
+from keystead.dashboard.render import AnyRequest, page, redirect, texts_of
 from keystead.domain.errors import (
     Conflict,
     Denied,
@@ -37,9 +38,11 @@ _STATUS: dict[type[KeysteadError], int] = {
     TooManyAttempts: 429,
 }
 _TOLD = (Conflict, Denied, InvalidInput)
-"""Errors whose own sentence says more than our text for their status."""
+"""Errors whose own text says more than the one for their status."""
 
-_TEXTS = frozenset({400, 403, 404, 405, 408, 409, 410, 412, 413, 422, 429, 500, 503})
+STATUSES = frozenset({400, 403, 404, 405, 408, 409, 410, 412, 413, 422, 429, 500, 503})
+"""Statuses that have a text of their own."""
+
 _LOG = structlog.get_logger()
 
 
@@ -61,11 +64,12 @@ def on_error(request: AnyRequest, error: Exception) -> Response[str]:
             return _problem(request, error)
 
 
-def problem_page(request: AnyRequest, status: int, *, detail: str | None = None) -> Response[str]:
-    """The page for a status. `detail` is a sentence that is safe to show, in English."""
-    kind = status if status in _TEXTS else (500 if status >= HTTPStatus.INTERNAL_SERVER_ERROR else 400)
-    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return page(request, "problem.html", status=status, headers=headers, kind=kind, detail=detail)
+def problem_page(
+    request: AnyRequest, status: int, *, headers: Mapping[str, str] | None = None, **values: object
+) -> Response[str]:
+    """The page for a status; `text` is what it says instead of the usual."""
+    kind = status if status in STATUSES else (500 if status >= HTTPStatus.INTERNAL_SERVER_ERROR else 400)
+    return page(request, "problem.html", status=status, headers=headers, kind=kind, **values)
 
 
 def status_of(error: Exception) -> int:
@@ -85,16 +89,27 @@ def _problem(request: AnyRequest, error: Exception) -> Response[str]:
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _LOG.error("page failed", exc_info=error)
-    return problem_page(request, status, detail=str(error) if isinstance(error, _TOLD) else None)
+    if isinstance(error, _TOLD):
+        return problem_page(request, status, text=fault_text(texts_of(request), error))
+    return problem_page(request, status, headers=_headers(error))
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    match error:
+        case Unavailable():
+            return {"Retry-After": "1"}
+        case MethodNotAllowedException():
+            return error.headers or {}  # `Allow`, as RFC 9110 wants
+        case _:
+            return {}
 
 
 def _patience_page(request: AnyRequest, error: TooManyAttempts) -> Response[str]:
-    renderer: Renderer = request.app.state.renderer
     return page(
         request,
         "problem.html",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         headers={"Retry-After": str(error.retry_after_s)},
         kind="429",
-        text=wait(renderer.reading(request).texts, error),
+        text=fault_text(texts_of(request), error),
     )

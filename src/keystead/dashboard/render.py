@@ -9,7 +9,7 @@ Templates know these words: `t(id, …)`, `tn(id, count, …)` and `th(id, …)`
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, cast
 
@@ -133,7 +133,7 @@ class Renderer:
             "place": Place(),
             "reading": reading,
             "request_id": request_id(request),
-            "toast": toast_text(request.cookies.get(COOKIE, ""), reading.texts),
+            "toast": toast_text(find_cookie(request, COOKIE), reading.texts),
         }
         token = _READING.set(reading)
         try:
@@ -159,8 +159,8 @@ def page(
         headers={**HEADERS, **(headers or {})},
         cookies=cast("tuple[Cookie, ...]", request.scope.get(_COOKIES, ())),
     )
-    if COOKIE in request.cookies:
-        response.delete_cookie(COOKIE, path=renderer.house.cookie_path)
+    if find_cookie(request, COOKIE):
+        response.set_cookie(renderer.house.cookie(COOKIE, "", lasts=timedelta(0)))
     return response
 
 
@@ -210,6 +210,12 @@ def put_csrf(request: AnyRequest, token: str) -> None:
 def put_cookie(request: AnyRequest, cookie: Cookie) -> None:
     """Have the page that is made come with a cookie, whatever page that will be."""
     _put(request, _COOKIES, (cookie,))
+
+
+def find_cookie(request: AnyRequest, name: str) -> str:
+    """What the browser sent in a cookie of ours; empty without one."""
+    renderer: Renderer = request.app.state.renderer
+    return request.cookies.get(renderer.house.cookie_name(name), "")
 
 
 def put_proven(request: AnyRequest, *, proven: bool) -> None:

@@ -1,17 +1,34 @@
 """Constraints as people read them: "GET and POST on paths beginning orders/"."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from babel.lists import format_list
 from markupsafe import Markup
 
-from keystead.dashboard.render import AnyRequest, texts_of
 from keystead.dashboard.texts import Texts
 from keystead.domain.constraints import Constraint, ConstraintType
-from keystead.domain.keys import Key
+from keystead.domain.keys import Key, KeyType
 
 _SEGMENT_ENDS = ("/", "?", ".", "-", "_", "~", "=", ":", "@")
 """Characters at the end of a prefix that show where its author meant it to end."""
+
+# No request has it: none at all would stand for every method.
+_NO_METHODS = ("",)
+
+
+def in_force(
+    kind: str, constraints: Sequence[Constraint], public_methods: Sequence[str]
+) -> Sequence[Constraint]:
+    """A key's constraints as they are judged, each in its place.
+
+    A public key can never do more than `public_methods`, its organization's ceiling: without constraints of
+    its own it has one, on methods alone.
+    """
+    if kind != KeyType.PUBLIC:
+        return constraints
+    own = constraints or (Constraint(type=ConstraintType.VERB, pattern=None, methods=()),)
+    return [replace(it, methods=_within(it.methods, public_methods)) for it in own]
 
 
 def in_words(constraint: Constraint, texts: Texts) -> Markup:
@@ -23,15 +40,17 @@ def in_words(constraint: Constraint, texts: Texts) -> Markup:
     )
 
 
-def all_in_words(constraints: Sequence[Constraint], request: AnyRequest) -> Sequence[Markup]:
-    """Each constraint as a sentence, in the reader's language."""
-    texts = texts_of(request)
-    return [in_words(it, texts) for it in constraints]
+def all_in_words(
+    kind: str, constraints: Sequence[Constraint], public_methods: Sequence[str], texts: Texts
+) -> Sequence[Markup]:
+    """What a key with these constraints may ask for, in sentences; at least one."""
+    found = in_force(kind, constraints, public_methods)
+    return [in_words(it, texts) for it in found] or [Markup.escape(texts.text("keys.rule-any"))]
 
 
-def summary(key: Key, texts: Texts) -> Markup:
+def summary(key: Key, public_methods: Sequence[str], texts: Texts) -> Markup:
     """All that narrows a key, in a line: its first constraint, how many more, from where."""
-    return Markup("").join(_parts(key, texts))
+    return Markup("").join(_parts(key, public_methods, texts))
 
 
 def also_opened(constraint: Constraint) -> str | None:
@@ -42,11 +61,12 @@ def also_opened(constraint: Constraint) -> str | None:
     return f"/{pattern.removeprefix('/')}admin"
 
 
-def _parts(key: Key, texts: Texts) -> Iterator[Markup]:
-    if key.constraints:
-        yield in_words(key.constraints[0], texts)
-    else:
-        yield Markup.escape(texts.text("keys.rule-any"))
+def _within(methods: Sequence[str], most: Sequence[str]) -> tuple[str, ...]:
+    return tuple(it for it in methods or most if it in most) or _NO_METHODS
+
+
+def _parts(key: Key, public_methods: Sequence[str], texts: Texts) -> Iterator[Markup]:
+    yield all_in_words(key.type, key.constraints[:1], public_methods, texts)[0]
     if len(key.constraints) > 1:
         yield Markup.escape(texts.plural("keys.rule-more", len(key.constraints) - 1))
     for places in (key.allowed_networks, key.allowed_origins):
@@ -61,6 +81,8 @@ def _from(places: Sequence[str], texts: Texts) -> str:
 
 
 def _methods(methods: Sequence[str], texts: Texts) -> Markup:
+    if methods == _NO_METHODS:
+        return Markup.escape(texts.text("keys.rule-no-method"))
     if not methods:
         return Markup.escape(texts.text("keys.rule-any-method"))
     # Chips are escaped one by one, and what a language puts between them is plain text.

@@ -24,7 +24,13 @@ def let_in(
         response.headers["Location"] = signed_in.return_url
     lasts = session.expires_at - session.created_at
     response.set_cookie(house.cookie(SESSION, signed_in.secret.reveal(), lasts=lasts))
-    response.set_cookie(house.cookie(DEVICE, signed_in.device, lasts=LONGEST))
+    return know_again(request, response, signed_in.device)
+
+
+def know_again(request: AnyRequest, response: Response[str], device: str) -> Response[str]:
+    """Have the browser tell, when somebody signs in with it, that it was theirs before."""
+    renderer: Renderer = request.app.state.renderer
+    response.set_cookie(renderer.house.cookie(DEVICE, device, lasts=LONGEST))
     return response
 
 

@@ -50,7 +50,7 @@ class Statics:
 
 @get("/static/{name:str}", sync_to_thread=False)
 def get_static(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
-    """A file. Pages themselves are never compressed: they hold secrets beside what a stranger may choose."""
+    """A file, packed once and for all; of pages see `packing`."""
     statics: Statics = request.app.state.renderer.statics
     file = statics.find(name)
     if file is None:

@@ -1,14 +1,19 @@
 """Texts by message id, one `Texts` a language, from the catalogs that `make setup` compiles.
 
-A text is a format string: `{name}` is filled in from the values given. Whole numbers are written as the
-language writes them. A missing id is a bug of ours and raises; a test keeps the catalogs complete.
+A text is a format string: `{name}` is filled in from the values given. Whole numbers and lengths of time are
+written as the language writes them. A missing id is a bug of ours and raises; a test keeps the catalogs
+complete.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from gettext import GNUTranslations
+from math import inf
 from pathlib import Path
+from typing import Literal
 
 from babel import Locale
+from babel.dates import format_timedelta
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
@@ -17,6 +22,13 @@ DEFAULT_LANGUAGE = "en"
 
 _FORMATS = {"en": "en_GB"}
 """Whose dates a language writes, where it is not its namesake: the day before the month, 24 hours."""
+
+_UNITS: Sequence[tuple[Literal["day", "hour", "minute", "second"], timedelta]] = (
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+    ("second", timedelta.resolution),
+)
 
 _MAX_WISHES = 16
 """Languages read from an `Accept-Language` header; whoever lists more has listed enough."""
@@ -54,6 +66,11 @@ class Texts:
         """A number as the language writes it."""
         return format_decimal(value, locale=self.locale)
 
+    def length(self, value: timedelta) -> str:
+        """A length of time as the language writes it, in the largest unit that it is whole in: "90 days"."""
+        unit = next(name for name, one in _UNITS if not value % one)
+        return format_timedelta(value, granularity=unit, threshold=inf, locale=self.locale)
+
     def has(self, message_id: str) -> bool:
         """Whether there is such a text."""
         return self._catalog.gettext(message_id) != message_id
@@ -65,7 +82,18 @@ class Texts:
         return text
 
     def _shown(self, values: Mapping[str, object]) -> dict[str, object]:
-        return {name: self.number(it) if type(it) is int else it for name, it in values.items()}
+        return {name: self._written(it) for name, it in values.items()}
+
+    def _written(self, value: object) -> object:
+        match value:
+            case bool():
+                return value
+            case int():
+                return self.number(value)
+            case timedelta():
+                return self.length(value)
+            case _:
+                return value
 
 
 def load_texts(folder: Path = LOCALES) -> Mapping[str, Texts]:

@@ -15,11 +15,27 @@ UNROLLED_AFTER = timedelta(days=180)
 class Finding(StrEnum):
     """What of a key is worth a look, the most pressing first."""
 
+    IN_BROWSER = "in-browser"
     PUBLIC_WITHOUT_ORIGINS = "public-without-origins"
     NO_CONSTRAINTS = "no-constraints"
     UNUSED = "unused"
     NOT_ROLLED = "not-rolled"
     NO_EXPIRY = "no-expiry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What all keys of an app come to.
+
+    `made`, `used` and `narrowed` say whether any of them, revoked ones too, ever was. `active` is how many
+    are now, and `found` how many of those each finding is about; ephemeral keys are in neither.
+    """
+
+    made: bool
+    used: bool
+    narrowed: bool
+    active: int
+    found: Mapping[Finding, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +58,21 @@ def find(app: App, keys: Sequence[Key], now: datetime) -> Mapping[Finding, Seque
     return {finding: [key for key in active if _holds(finding, app, key, now)] for finding in Finding}
 
 
-def steps(app: App, keys: Sequence[Key]) -> Steps:
-    """How far an app has come with these keys of it."""
+def steps(app: App, survey: Survey) -> Steps:
+    """How far an app has come with its keys."""
     return Steps(
-        key_made=bool(keys),
-        request_accepted=any(key.last_used_at is not None for key in keys),
-        narrowed=bool(app.allowed_origins) or any(key.constraints or key.allowed_origins for key in keys),
+        key_made=survey.made,
+        request_accepted=survey.used,
+        narrowed=bool(app.allowed_origins) or survey.narrowed,
     )
 
 
 def _holds(finding: Finding, app: App, key: Key, now: datetime) -> bool:
     match finding:
+        case Finding.IN_BROWSER:
+            return key.type is KeyType.SECRET and any(
+                it.origin_seen_at is not None and it.is_live(now) for it in key.versions
+            )
         case Finding.PUBLIC_WITHOUT_ORIGINS:
             return key.type is KeyType.PUBLIC and not (key.allowed_origins or app.allowed_origins)
         case Finding.NO_CONSTRAINTS:

@@ -64,7 +64,11 @@ def make_constraint(type: str, pattern: str | None, methods: Sequence[str], *, f
         methods=make_methods(methods, field=f"{field}.methods"),
     )
     if kind is ConstraintType.VERB and not made.methods:
-        raise InvalidInput(f"{field}.methods", "name at least one method: a verb constraint has nothing else")
+        raise InvalidInput(
+            f"{field}.methods",
+            "name at least one method: a verb constraint has nothing else",
+            rule="verb-without-method",
+        )
     return made
 
 
@@ -78,7 +82,8 @@ def make_constraints(
     At most 50, whose regexes come to at most 2,000 instructions together. Raises InvalidInput.
     """
     if len(items) > MAX_CONSTRAINTS:
-        raise InvalidInput(field, f"give at most {MAX_CONSTRAINTS}; there are {len(items)}")
+        problem = f"give at most {MAX_CONSTRAINTS}; there are {len(items)}"
+        raise InvalidInput(field, problem, rule="too-many", most=MAX_CONSTRAINTS, given=len(items))
     made = tuple(dict.fromkeys(make_constraint(*item, field=f"{field}[{i}]") for i, item in enumerate(items)))
     _require_small(made, field)
     return made
@@ -87,13 +92,18 @@ def make_constraints(
 def make_methods(methods: Sequence[str], *, field: str) -> tuple[str, ...]:
     """Methods, sorted and unique: at most 20, each of 1 to 20 capitals and `-`. Raises InvalidInput."""
     if len(methods) > MAX_METHODS:
-        raise InvalidInput(field, f"name at most {MAX_METHODS} methods")
+        raise InvalidInput(
+            field, f"name at most {MAX_METHODS} methods", rule="too-many-methods", most=MAX_METHODS
+        )
     for method in methods:
         if _METHOD.fullmatch(method):
             continue
         if method.isascii() and _METHOD.fullmatch(method.upper()):
-            raise InvalidInput(field, f"write {method.upper()}: methods are told apart by letter case")
-        raise InvalidInput(field, "write HTTP methods such as GET: 1 to 20 capital letters and -")
+            problem = f"write {method.upper()}: methods are told apart by letter case"
+            raise InvalidInput(field, problem, rule="method-case", method=method.upper())
+        raise InvalidInput(
+            field, "write HTTP methods such as GET: 1 to 20 capital letters and -", rule="method"
+        )
     return tuple(sorted(set(methods)))
 
 
@@ -269,16 +279,19 @@ def _make_type(text: str, field: str) -> ConstraintType:
     try:
         return ConstraintType(text)
     except ValueError:
-        raise InvalidInput(field, f"write one of {', '.join(ConstraintType)}") from None
+        raise InvalidInput(field, f"write one of {', '.join(ConstraintType)}", rule="match") from None
 
 
 def _make_pattern(kind: ConstraintType, pattern: str | None, field: str) -> str | None:
     if kind is ConstraintType.VERB:
         if pattern is not None:
-            raise InvalidInput(field, "leave it out: a verb constraint is for any path")
+            raise InvalidInput(
+                field, "leave it out: a verb constraint is for any path", rule="verb-with-pattern"
+            )
         return None
     if pattern is None or not 1 <= len(pattern) <= MAX_PATTERN_LENGTH:
-        raise InvalidInput(field, f"write 1 to {MAX_PATTERN_LENGTH} characters, as {kind} constraints have")
+        problem = f"write 1 to {MAX_PATTERN_LENGTH} characters, as {kind} constraints have"
+        raise InvalidInput(field, problem, rule="pattern-length", most=MAX_PATTERN_LENGTH)
     if kind is ConstraintType.REGEX:
         _require_compiles(pattern, field)
     else:
@@ -294,9 +307,11 @@ def _require_canonical(pattern: str, field: str) -> None:
             field,
             r"servers could read this path differently: leave out dot segments, //, \, ;, # (encoded too) "
             "and controls, and write spaces and characters beyond ASCII as UTF-8 percent-escapes",
+            rule="path-ambiguous",
         )
     if canonical != path:
-        raise InvalidInput(field, f"write {canonical}, the form in which paths are compared, without a query")
+        problem = f"write {canonical}, the form in which paths are compared, without a query"
+        raise InvalidInput(field, problem, rule="path-not-canonical", canonical=canonical)
 
 
 def _require_compiles(pattern: str, field: str) -> None:
@@ -304,6 +319,7 @@ def _require_compiles(pattern: str, field: str) -> None:
         raise InvalidInput(
             field,
             "write visible ASCII only: paths have no other characters (a space is %20, é is %C3%A9)",
+            rule="regex-not-ascii",
         )
     # Alone first: `a)|(?:b` would compile when wrapped, and escape the anchors.
     _compile(pattern, field)
@@ -313,6 +329,9 @@ def _require_compiles(pattern: str, field: str) -> None:
             field,
             f"compiles to {size} instructions, and at most {MAX_PATTERN_PROGRAM} are allowed: "
             "use smaller repetitions, or a prefix",
+            rule="regex-too-large",
+            size=size,
+            most=MAX_PATTERN_PROGRAM,
         )
 
 
@@ -323,19 +342,24 @@ def _require_small(constraints: tuple[Constraint, ...], field: str) -> None:
             field,
             f"the regexes compile to {size} instructions together; at most {MAX_KEY_PROGRAM} are allowed: "
             "use fewer or simpler ones, or prefixes",
+            rule="regexes-too-large",
+            size=size,
+            most=MAX_KEY_PROGRAM,
         )
     try:
         # Together they must fit RE2's memory too: what is refused is refused now, not at a request.
         compile_constraints(constraints)
     except re2.error:
-        raise InvalidInput(field, "the regexes are too large together: use fewer or simpler ones") from None
+        problem = "the regexes are too large together: use fewer or simpler ones"
+        raise InvalidInput(field, problem, rule="regexes-too-much") from None
 
 
 def _compile(text: str, field: str) -> "re2._Regexp[bytes]":
     try:
         return re2.compile(text.encode(), _options())
     except re2.error as error:
-        raise InvalidInput(field, f"is not a regex that RE2 accepts: {_reason(error)}") from None
+        problem = f"is not a regex that RE2 accepts: {_reason(error)}"
+        raise InvalidInput(field, problem, rule="regex", reason=_reason(error)) from None
 
 
 def _reason(error: re2.error) -> str:

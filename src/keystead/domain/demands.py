@@ -35,7 +35,7 @@ def make_demands(
 ) -> Demands:
     """Demands from their words. Raises InvalidInput naming the one that is not understood."""
     if not 0 <= cost <= MAX_COST:
-        raise InvalidInput("cost", f"write a whole number from 0 to {MAX_COST}")
+        raise InvalidInput("cost", f"write a whole number from 0 to {MAX_COST}", rule="cost")
     return Demands(
         scopes=make_scopes(scopes, field="scopes"),
         environment=_chosen(_ENVIRONMENTS, environment, "environment"),
@@ -47,5 +47,5 @@ def make_demands(
 
 def _chosen(choices: Mapping[str, T], word: str, field: str) -> T:
     if word not in choices:
-        raise InvalidInput(field, f"write one of {', '.join(choices)}")
+        raise InvalidInput(field, f"write one of {', '.join(choices)}", rule="one-of")
     return choices[word]

@@ -2,14 +2,30 @@
 
 A refused key is an answer, not an error (see `verdict`): these mean that the work could not be done.
 Each carries its data as attributes, a stable `code` (the slug of the problem type at the HTTP edge)
-and a public sentence, `str(error)`, which is safe to show to whoever asked.
+and a public sentence, `str(error)`, which is safe to show to whoever asked. A door that speaks other
+languages has the same sentence by its name, `rule`, and fills in `values`.
 """
+
+from collections.abc import Mapping
 
 
 class KeysteadError(Exception):
-    """Root of all our errors; never raised itself. `code` is a stable kebab-case slug."""
+    """Root of all our errors; never raised itself. `code` is a stable kebab-case slug.
+
+    `rule` names the rule that was broken where that says more than the code; `values` are what its sentence
+    names: texts, numbers, and lengths of time. `field` is the place in what was sent, if it is one.
+    """
 
     code = "error"
+
+    def __init__(
+        self, sentence: str = "", *, code: str = "", rule: str = "", field: str = "", **values: object
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code or type(self).code
+        self.rule = rule or self.code
+        self.field = field
+        self.values: Mapping[str, object] = values
 
 
 class InvalidInput(KeysteadError):
@@ -17,22 +33,15 @@ class InvalidInput(KeysteadError):
 
     code = "invalid-input"
 
-    def __init__(self, field: str, problem: str, *, code: str | None = None) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
+    def __init__(self, field: str, problem: str, *, code: str = "", rule: str = "", **values: object) -> None:
+        super().__init__(f"{field}: {problem}", code=code, rule=rule, field=field, **values)
         self.problem = problem
-        if code is not None:
-            self.code = code
 
 
 class Denied(KeysteadError):
     """The principal is known and may not do this. `code` says which rule refused."""
 
     code = "forbidden"
-
-    def __init__(self, problem: str, *, code: str = "forbidden") -> None:
-        super().__init__(problem)
-        self.code = code
 
 
 class NotFound(KeysteadError):
@@ -50,10 +59,6 @@ class Conflict(KeysteadError):
     """The state of things does not allow it now; `code` says which rule stands in the way."""
 
     code = "conflict"
-
-    def __init__(self, problem: str, *, code: str = "conflict") -> None:
-        super().__init__(problem)
-        self.code = code
 
 
 class Stale(KeysteadError):

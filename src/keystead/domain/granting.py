@@ -26,12 +26,17 @@ def require_grantable(
         listed = catalogue.get(scope)
         if listed is None:
             raise InvalidInput(
-                "scopes", f"{scope} is not in the scope catalogue; add it there first, or leave it out"
+                "scopes",
+                f"{scope} is not in the scope catalogue; add it there first, or leave it out",
+                rule="scope-not-listed",
+                scope=scope,
             )
         if not by_provider and not listed.customer_grantable:
-            raise _above(f"The scope {scope} is granted by the provider only.")
+            problem = f"The scope {scope} is granted by the provider only."
+            raise _above(problem, rule="scope-of-provider", field="scopes", scope=scope)
         if ceiling.scopes is not None and not scopes_cover(ceiling.scopes, (scope,)):
-            raise _above(f"The scope {scope} is above the organization's ceiling.")
+            problem = f"The scope {scope} is above the organization's ceiling."
+            raise _above(problem, rule="scope-above-ceiling", field="scopes", scope=scope)
 
 
 def choose_expiry(
@@ -49,15 +54,17 @@ def choose_expiry(
         lifetime = min((it for it in (usual, most) if it is not None), default=None)
         return None if lifetime is None else now + lifetime
     if asked is not None and not now < asked <= now + MAX_LIFETIME:
-        raise InvalidInput("expires_at", "must be in the future, and at most a hundred years from now")
+        problem = "must be in the future, and at most a hundred years from now"
+        raise InvalidInput("expires_at", problem, rule="expiry-out-of-range")
     if ephemeral and (asked is None or asked > now + MAX_EPHEMERAL_LIFETIME):
-        raise InvalidInput("expires_at", "an ephemeral key lives a day at most")
+        raise InvalidInput("expires_at", "an ephemeral key lives a day at most", rule="ephemeral-too-long")
     if most is not None and (asked is None or asked > now + most):
-        raise _above(
+        problem = (
             f"Keys of this organization live {int(most.total_seconds())} seconds at most (max_lifetime_s)."
         )
+        raise _above(problem, rule="expiry-above-ceiling", field="expires_at", most=most)
     return asked
 
 
-def _above(problem: str) -> Denied:
-    return Denied(problem, code="above-ceiling")
+def _above(problem: str, *, rule: str, field: str, **values: object) -> Denied:
+    return Denied(problem, code="above-ceiling", rule=rule, field=field, **values)

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
+"""Later than what anybody plans for."""
+
 NEVER = 2**62
 """The milliseconds of an instant that does not come."""
 

@@ -90,7 +90,11 @@ INSTANCE = Owner(kind=OwnerKind.INSTANCE, id=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One token of a key. `retires_at` is the first instant of refusal; `token` is kept of public keys."""
+    """One token of a key. `retires_at` is the first instant of refusal; `token` is kept of public keys.
+
+    `origin_seen_at` is when a secret token was last presented with an `Origin`, accepted or refused: browsers
+    send that, so it stands in a page.
+    """
 
     id: VersionId
     digest: bytes
@@ -101,6 +105,7 @@ class Version:
     token: str | None = None
     use_count: int = 0
     last_used_at: datetime | None = None
+    origin_seen_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether the version has not retired."""

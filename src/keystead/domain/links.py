@@ -80,7 +80,9 @@ def make_return_url(text: str, allowed: Collection[str], *, field: str = "return
     """
     parts = _web_address(text)
     if parts is None or not any(_is_below(parts, urlsplit(it)) for it in allowed):
-        raise InvalidInput(field, "write an address that is on, or below, one of KEYSTEAD_RETURN_URLS")
+        raise InvalidInput(
+            field, "write an address that is on, or below, one of KEYSTEAD_RETURN_URLS", rule="return-url"
+        )
     return text
 
 
@@ -88,7 +90,9 @@ def make_allowed_return_url(text: str, *, field: str) -> str:
     """An address below which return addresses may be: http or https, without query and fragment."""
     parts = _web_address(text)
     if parts is None or parts.query or parts.fragment:
-        raise InvalidInput(field, "write addresses such as https://app.example.com/account")
+        raise InvalidInput(
+            field, "write addresses such as https://app.example.com/account", rule="return-urls"
+        )
     return text.rstrip("/")
 
 
@@ -96,8 +100,9 @@ def _web_address(text: str) -> SplitResult | None:
     """The parts of a plain web address; None for what two readers could read differently."""
     if len(text) > MAX_RETURN_URL_LENGTH or not text.isascii() or not text.isprintable():
         return None
-    # Browsers read `\\` as `/`, and step up at dots: neither may lead off the list.
-    if any(it in text for it in '\\ @<>"') or any(it in {".", ".."} for it in _segments(text)):
+    # Browsers read `\\` as `/`, and step up at dots; servers may read a slash that was escaped: nothing may
+    # lead off the list.
+    if any(it in text for it in '\\ @<>"') or any(_leads_off(it) for it in _segments(text)):
         return None
     try:
         parts = urlsplit(text)
@@ -105,6 +110,10 @@ def _web_address(text: str) -> SplitResult | None:
     except (ValueError, InvalidInput):
         return None
     return parts if parts.scheme in _WEB and "*" not in parts.netloc else None
+
+
+def _leads_off(segment: str) -> bool:
+    return segment in {".", ".."} or "%2f" in segment or "%5c" in segment
 
 
 def _segments(text: str) -> list[str]:

@@ -31,16 +31,20 @@ def make_network(text: str, *, field: str) -> str:
     """
     network = _find_network(text)
     if network is None:
-        raise InvalidInput(field, "write an address or a network, such as 192.0.2.7 or 2001:db8::/32")
+        raise InvalidInput(
+            field, "write an address or a network, such as 192.0.2.7 or 2001:db8::/32", rule="network"
+        )
     if network.network_address != _find_address(text.partition("/")[0]):
-        raise InvalidInput(field, f"has bits set beyond its length: write {_unmapped(network)}")
+        problem = f"has bits set beyond its length: write {_unmapped(network)}"
+        raise InvalidInput(field, problem, rule="network-bits", network=str(_unmapped(network)))
     return str(_unmapped(network))
 
 
 def make_networks(items: Sequence[str], *, field: str) -> tuple[str, ...]:
     """At most 50 networks in canonical form, each once, in the order given. Raises InvalidInput."""
     if len(items) > MAX_NETWORKS:
-        raise InvalidInput(field, f"give at most {MAX_NETWORKS}; there are {len(items)}")
+        problem = f"give at most {MAX_NETWORKS}; there are {len(items)}"
+        raise InvalidInput(field, problem, rule="too-many", most=MAX_NETWORKS, given=len(items))
     return tuple(dict.fromkeys(make_network(item, field=f"{field}[{i}]") for i, item in enumerate(items)))
 
 

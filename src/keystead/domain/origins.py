@@ -33,14 +33,15 @@ def make_origin(text: str, *, field: str) -> str:
     _require_speakable(text, field)
     canonical = _canonical(text, wildcard=True)
     if canonical is None:
-        raise InvalidInput(field, _problem(text))
+        raise _fault(text, field)
     return canonical
 
 
 def make_origins(items: Sequence[str], *, field: str) -> tuple[str, ...]:
     """At most 50 origins in canonical form, each once, in the order given. Raises InvalidInput."""
     if len(items) > MAX_ORIGINS:
-        raise InvalidInput(field, f"give at most {MAX_ORIGINS}; there are {len(items)}")
+        problem = f"give at most {MAX_ORIGINS}; there are {len(items)}"
+        raise InvalidInput(field, problem, rule="too-many", most=MAX_ORIGINS, given=len(items))
     return tuple(dict.fromkeys(make_origin(item, field=f"{field}[{i}]") for i, item in enumerate(items)))
 
 
@@ -52,6 +53,11 @@ def origin_allowed(origin: str, allowed: Collection[str]) -> bool:
     """
     canonical = _canonical(origin, wildcard=False)
     return canonical is not None and (canonical in allowed or _under_wildcard(canonical) in allowed)
+
+
+def canonical_origin(text: str) -> str | None:
+    """One origin, no pattern, in canonical form; None when it is none."""
+    return _canonical(text, wildcard=False)
 
 
 def origins_cover(outer: tuple[str, ...], inner: tuple[str, ...]) -> bool:
@@ -115,19 +121,26 @@ def _canonical_ipv6(text: str) -> str | None:
 
 def _require_speakable(text: str, field: str) -> None:
     if not 1 <= len(text) <= MAX_ORIGIN_LENGTH:
-        raise InvalidInput(field, f"write 1 to {MAX_ORIGIN_LENGTH} characters, like https://app.example.com")
+        problem = f"write 1 to {MAX_ORIGIN_LENGTH} characters, like https://app.example.com"
+        raise InvalidInput(field, problem, rule="origin-length", most=MAX_ORIGIN_LENGTH)
     if text == "*":
-        raise InvalidInput(field, "name the origins, or leave the list empty to allow any")
+        problem = "name the origins, or leave the list empty to allow any"
+        raise InvalidInput(field, problem, rule="origin-any")
     if text.lower() == "null":
-        raise InvalidInput(field, "name an origin: anyone's sandboxed pages and local files send null")
+        problem = "name an origin: anyone's sandboxed pages and local files send null"
+        raise InvalidInput(field, problem, rule="origin-null")
     if not text.isascii():
-        raise InvalidInput(field, "write the host in its ASCII form, such as https://xn--bcher-kva.example")
+        problem = "write the host in its ASCII form, such as https://xn--bcher-kva.example"
+        raise InvalidInput(field, problem, rule="origin-not-ascii")
 
 
-def _problem(text: str) -> str:
+def _fault(text: str, field: str) -> InvalidInput:
     unslashed = _canonical(text.removesuffix("/"), wildcard=True)
     if unslashed is not None:
-        return f"write {unslashed}, without the / at its end"
+        problem = f"write {unslashed}, without the / at its end"
+        return InvalidInput(field, problem, rule="origin-slash", origin=unslashed)
     if "*" in text:
-        return "write * only as the whole leftmost label, before two more at least: https://*.example.com"
-    return "write scheme://host or scheme://host:port and no more, such as https://app.example.com"
+        problem = "write * only as the whole leftmost label, before two more at least: https://*.example.com"
+        return InvalidInput(field, problem, rule="origin-wildcard")
+    problem = "write scheme://host or scheme://host:port and no more, such as https://app.example.com"
+    return InvalidInput(field, problem, rule="origin")

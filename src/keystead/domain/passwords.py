@@ -18,12 +18,14 @@ def make_password(text: str, *, email: str, name: str, field: str = "password") 
     """
     password = normalized(text)
     if password is None or len(password) < MIN_PASSWORD_LENGTH:
-        lengths = f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH}"
-        raise InvalidInput(field, f"write {lengths} characters; a few words you remember make a good one")
+        least, most = MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH
+        problem = f"write {least} to {most} characters; a few words you remember make a good one"
+        raise InvalidInput(field, problem, rule="password-length", least=least, most=most)
     if any(unicodedata.category(character) in _UNTYPEABLE for character in password):
-        raise InvalidInput(field, "remove line breaks and control characters")
+        raise InvalidInput(field, "remove line breaks and control characters", rule="password-controls")
     if len(set(password)) == 1 or password.casefold() in _giveaways(email, name):
-        raise InvalidInput(field, "is too easy to guess: write a few words that do not name you")
+        problem = "is too easy to guess: write a few words that do not name you"
+        raise InvalidInput(field, problem, rule="password-guessable")
     return password
 
 

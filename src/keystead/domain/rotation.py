@@ -49,7 +49,7 @@ def rotate(key: Key, version: Version, *, now: datetime, grace: timedelta, expir
             earlier = (*earlier[:-1], replace(key.newest, retires_at=ends_at))
     if 1 + sum(v.is_live(now) for v in earlier) > MAX_LIVE_VERSIONS:
         problem = f"The key has {MAX_LIVE_VERSIONS} live versions. Retire one, or rotate with grace_s 0."
-        raise Conflict(problem, code="too-many-versions")
+        raise Conflict(problem, code="too-many-versions", most=MAX_LIVE_VERSIONS)
     rotated = replace(key, versions=(*earlier, version))
     return rotated if expiry is None else with_expiry(rotated, expiry.at, now)
 

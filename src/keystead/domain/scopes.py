@@ -35,6 +35,7 @@ def make_scope(text: str, *, field: str) -> str:
         raise InvalidInput(
             field,
             "write resource:action, such as jobs:read or jobs:*; a part is 1 to 64 of a-z 0-9 _ . - or *",
+            rule="scope",
         )
     return text
 
@@ -55,7 +56,8 @@ def make_root_scopes(items: Sequence[str], *, field: str) -> tuple[str, ...]:
     _require_few(items, field)
     for i, item in enumerate(items):
         if item not in ROOT_SCOPES:
-            raise InvalidInput(f"{field}[{i}]", f"choose from {', '.join(sorted(ROOT_SCOPES))}")
+            problem = f"choose from {', '.join(sorted(ROOT_SCOPES))}"
+            raise InvalidInput(f"{field}[{i}]", problem, rule="root-scope")
     return tuple(sorted(set(items)))
 
 
@@ -80,4 +82,5 @@ def scopes_cover(held: Collection[str], wanted: Iterable[str]) -> bool:
 
 def _require_few(items: Sequence[str], field: str) -> None:
     if len(items) > MAX_SCOPES:
-        raise InvalidInput(field, f"give at most {MAX_SCOPES}; there are {len(items)}")
+        problem = f"give at most {MAX_SCOPES}; there are {len(items)}"
+        raise InvalidInput(field, problem, rule="too-many", most=MAX_SCOPES, given=len(items))

@@ -65,7 +65,10 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A thing that an organization builds: it holds keys, allowed origins and allowed networks."""
+    """A thing that an organization builds: it holds keys, allowed origins and allowed networks.
+
+    `api_base_url` is where the API is that its keys are for (see `base_url`): shown to people, never called.
+    """
 
     id: AppId
     organization_id: OrganizationId
@@ -82,6 +85,7 @@ class App:
     suspension: Suspension | None = None
     deleted_at: datetime | None = None
     revision: int = 1
+    api_base_url: str | None = None
 
 
 class Theme(StrEnum):

@@ -26,7 +26,8 @@ def make_name(text: str, *, field: str = "name") -> str:
     """
     name = text.strip(" ")
     if not name.strip() or len(name) > MAX_NAME_LENGTH:
-        raise InvalidInput(field, f"write 1 to {MAX_NAME_LENGTH} characters, not only spaces")
+        problem = f"write 1 to {MAX_NAME_LENGTH} characters, not only spaces"
+        raise InvalidInput(field, problem, rule="name-length", most=MAX_NAME_LENGTH)
     _require_printable(name, field)
     return name
 
@@ -34,7 +35,8 @@ def make_name(text: str, *, field: str = "name") -> str:
 def make_external_id(text: str, *, field: str = "external_id") -> str:
     r"""The provider's own id: 1 to 128 of `[\x21-\x7e]`, and not `-` (which stands for none)."""
     if not _EXTERNAL_ID.fullmatch(text) or text == "-":
-        raise InvalidInput(field, "write 1 to 128 visible ASCII characters without spaces, and not just '-'")
+        problem = "write 1 to 128 visible ASCII characters without spaces, and not just '-'"
+        raise InvalidInput(field, problem, rule="external-id")
     return text
 
 
@@ -42,7 +44,7 @@ def make_email(text: str, *, field: str = "email") -> str:
     """An e-mail address in lower case. Its rough shape is judged: whether it exists, only a mail can tell."""
     email = text.strip(" ").lower()
     if not _EMAIL.fullmatch(email):
-        raise InvalidInput(field, "write an e-mail address such as ada@example.com")
+        raise InvalidInput(field, "write an e-mail address such as ada@example.com", rule="email")
     _require_printable(email, field)
     return email
 
@@ -50,14 +52,15 @@ def make_email(text: str, *, field: str = "email") -> str:
 def make_language(text: str, *, field: str = "language") -> str:
     """The tag of a language, such as `en` or `pt-BR`; whether there are texts in it, the dashboard knows."""
     if not _LANGUAGE.fullmatch(text):
-        raise InvalidInput(field, "write the tag of a language, such as en or pt-BR")
+        raise InvalidInput(field, "write the tag of a language, such as en or pt-BR", rule="language")
     return text
 
 
 def make_time_zone(text: str, *, field: str = "time_zone") -> str:
     """The name of a time zone, such as `Europe/Berlin`; whether there is one, its data must tell."""
     if not _TIME_ZONE.fullmatch(text):
-        raise InvalidInput(field, "write the name of a time zone, such as Europe/Berlin")
+        problem = "write the name of a time zone, such as Europe/Berlin"
+        raise InvalidInput(field, problem, rule="time-zone")
     return text
 
 
@@ -72,7 +75,8 @@ def make_labels(items: Mapping[str, str], *, size_bytes: int, field: str = "labe
 def make_label_name(text: str, *, field: str) -> str:
     """The name of a label: 1 to 64 letters, digits and `_ . / -`."""
     if not _LABEL_NAME.fullmatch(text):
-        raise InvalidInput(field, "write label names of 1 to 64 letters, digits and _ . / -")
+        problem = "write label names of 1 to 64 letters, digits and _ . / -"
+        raise InvalidInput(field, problem, rule="label-name", name=text)
     return text
 
 
@@ -88,7 +92,9 @@ def make_metadata(
 def make_note(text: str, *, field: str) -> str:
     """A sentence for people: up to 500 printable characters."""
     if len(text) > MAX_NOTE_LENGTH:
-        raise InvalidInput(field, f"write at most {MAX_NOTE_LENGTH} characters")
+        raise InvalidInput(
+            field, f"write at most {MAX_NOTE_LENGTH} characters", rule="note-length", most=MAX_NOTE_LENGTH
+        )
     _require_printable(text, field)
     return text
 
@@ -96,14 +102,16 @@ def make_note(text: str, *, field: str) -> str:
 def make_filter(text: str, *, field: str) -> str:
     """A text to search for: printable, at most 200 characters."""
     if not 1 <= len(text) <= 2 * MAX_NAME_LENGTH:
-        raise InvalidInput(field, f"write 1 to {2 * MAX_NAME_LENGTH} characters")
+        most = 2 * MAX_NAME_LENGTH
+        raise InvalidInput(field, f"write 1 to {most} characters", rule="filter-length", most=most)
     _require_printable(text, field)
     return text
 
 
 def _require_size(size_bytes: int, field: str) -> None:
     if size_bytes > MAX_NOTES_BYTES:
-        raise InvalidInput(field, f"is {size_bytes} bytes as JSON; keep it to {MAX_NOTES_BYTES}")
+        problem = f"is {size_bytes} bytes as JSON; keep it to {MAX_NOTES_BYTES}"
+        raise InvalidInput(field, problem, rule="notes-size", size=size_bytes, most=MAX_NOTES_BYTES)
 
 
 def _require_shallow(items: Mapping[str, object], field: str) -> None:
@@ -112,7 +120,8 @@ def _require_shallow(items: Mapping[str, object], field: str) -> None:
     for _ in range(MAX_METADATA_DEPTH):
         level = [inner for outer in level for inner in _nested(outer)]
     if level:
-        raise InvalidInput(field, f"nests more than {MAX_METADATA_DEPTH} deep; make it flatter")
+        problem = f"nests more than {MAX_METADATA_DEPTH} deep; make it flatter"
+        raise InvalidInput(field, problem, rule="metadata-depth", most=MAX_METADATA_DEPTH)
 
 
 def _nested(value: object) -> list[object]:
@@ -122,4 +131,5 @@ def _nested(value: object) -> list[object]:
 
 def _require_printable(text: str, field: str) -> None:
     if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
-        raise InvalidInput(field, "remove control characters, line breaks and invisible characters")
+        problem = "remove control characters, line breaks and invisible characters"
+        raise InvalidInput(field, problem, rule="unprintable")

@@ -107,7 +107,8 @@ def could_be_issued(token: Token) -> bool:
 def make_prefix(text: str, *, field: str) -> str:
     """A token prefix: `[a-z][a-z0-9]{1,15}`."""
     if not _PREFIX.fullmatch(text):
-        raise InvalidInput(field, "write 2 to 16 lower-case letters and digits, beginning with a letter")
+        problem = "write 2 to 16 lower-case letters and digits, beginning with a letter"
+        raise InvalidInput(field, problem, rule="prefix")
     return text
 
 

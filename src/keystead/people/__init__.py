@@ -1,1 +1,1 @@
-"""What people need of the outside: slow hashes of their passwords, and mail."""
+"""What people need of the outside: slow hashes of their passwords, counted guesses at them, and mail."""

@@ -1,6 +1,9 @@
-"""What services ask for people's sake: hashing passwords, and sending mail."""
+"""What services ask for people's sake: hashing passwords, counting guesses, and mail with its words."""
 
+from datetime import datetime
 from typing import Protocol
+
+from keystead.domain.gcra import Admitted, Refused
 
 
 class Passwords(Protocol):
@@ -20,6 +23,20 @@ class Passwords(Protocol):
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was hashed at another cost than today's."""
+
+
+class Throttling(Protocol):
+    """Allowances of one kind, of whoever comes; who stays away for long may be forgotten."""
+
+    def take(self, who: str, now: datetime) -> Admitted | Refused:
+        """Take one from somebody's allowance, or say when the next may be taken; then nothing is taken."""
+
+
+class Words(Protocol):
+    """Says things in the languages that people read."""
+
+    def say(self, language: str | None, message_id: str, /, **values: str) -> str:
+        """The text with this id, with the values as they are; in English where there is no such language."""
 
 
 class Mail(Protocol):

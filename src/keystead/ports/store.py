@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from keystead.domain.audit import Entry, Subject
+from keystead.domain.audit import Entry, Subject, SubjectKind
+from keystead.domain.checkup import Finding, Survey
 from keystead.domain.ids import AppId, KeyId, LinkId, NodeId, OrganizationId, SessionId, UserId, VersionId
-from keystead.domain.keys import Key, KeyType, OwnerKind, Status
+from keystead.domain.keys import Key, KeyType, Owner, OwnerKind, Status
 from keystead.domain.links import Link, LinkKind
 from keystead.domain.sessions import Session
 from keystead.domain.tenants import App, CatalogueScope, Member, Organization, User
@@ -23,10 +24,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a page ended: the instant and id of its last item."""
+    """Where a page ended: the instant that the list is ordered by, and the id, of its last item.
 
-    created_at: datetime
+    `name` stands in for the instant where the list is ordered by name.
+    """
+
+    at: datetime
     id: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +51,17 @@ class Listing(Generic[T]):
 
 
 class KeyOrder(StrEnum):
-    """In which order keys are listed: the newest first, by name, or the one used last first."""
+    """In which order keys are listed: the newest first, by name, used last first, or expiring first.
+
+    The first two follow an index, by name among keys that are not revoked. The others sort all keys that are
+    wanted, of which an owner has a bounded number; those never used and those that do not expire come last.
+    Whatever the order, every page costs what the first one does.
+    """
 
     NEWEST = "newest"
     NAME = "name"
     USED = "used"
+    EXPIRY = "expiry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +71,7 @@ class KeyFilter:
     `status` None lists all but revoked ones; `ephemeral` chooses between ephemeral keys and the others.
     `name` is a part of the name in any letter case; `external_id` is the owning app's or user's; `text` is
     what people know a key by: a part of its name, the beginning of its start, or its last4;
-    `unused_since` also finds keys never used that were made before it. Only the newest-first `order` follows
-    an index; the others sort all keys that are wanted, those never used last.
+    `unused_since` also finds keys never used that were made before it; `finding` finds active keys only.
     """
 
     now: datetime
@@ -78,6 +88,7 @@ class KeyFilter:
     external_id: str | None = None
     expires_before: datetime | None = None
     unused_since: datetime | None = None
+    finding: Finding | None = None
     ephemeral: bool = False
     order: KeyOrder = KeyOrder.NEWEST
 
@@ -91,6 +102,14 @@ class TenantFilter:
     external_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are listed; None does not filter. `by` is the id of whoever did it."""
+
+    kind: SubjectKind | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +133,13 @@ class Used(NamedTuple):
     version_id: VersionId
     uses: int
     last_used_ms: int
+
+
+class Seen(NamedTuple):
+    """A version of a secret key that was presented with an `Origin`, and when the last time was."""
+
+    version_id: VersionId
+    at_ms: int
 
 
 class Organizations(Protocol):
@@ -194,6 +220,9 @@ class Sessions(Protocol):
     async def update(self, session: Session) -> bool:
         """Write when it was last seen and proven; False when it is no longer there."""
 
+    async def renew(self, session_id: SessionId, digest: bytes) -> bool:
+        """Give it another secret, so that the one it had opens nothing; False when it is no longer there."""
+
     async def delete(self, session_id: SessionId) -> bool:
         """End it; False when it is not there."""
 
@@ -254,12 +283,22 @@ class Members(Protocol):
     async def count_owners(self, organization_id: OrganizationId) -> int: ...
 
 
+class Owned(NamedTuple):
+    """Whose a key is, and in which organization."""
+
+    owner: Owner
+    organization_id: OrganizationId | None
+
+
 class Keys(Protocol):
     """Keys with all their versions, whole values in and out."""
 
     async def find(self, key_id: KeyId) -> Key | None: ...
 
     async def find_digest(self, digest: bytes) -> Key | None: ...
+
+    async def owned(self, key_ids: Sequence[KeyId]) -> Mapping[KeyId, Owned]:
+        """Whose keys these are; those that are gone are left out. One statement."""
 
     async def insert(self, key: Key) -> None: ...
 
@@ -277,6 +316,9 @@ class Keys(Protocol):
 
     async def any_usable(self, app_id: AppId, now: datetime) -> bool:
         """Whether an app has a key that is usable at `now`, as `Key.is_usable` says."""
+
+    async def survey(self, app_id: AppId, now: datetime) -> Survey:
+        """What all keys of an app come to, however many there are."""
 
     async def unrevoked(
         self, *, organization_id: OrganizationId | None = None, owner_id: AppId | UserId | None = None
@@ -318,7 +360,8 @@ class Audit(Protocol):
 
     async def append(self, entries: Sequence[Entry]) -> None: ...
 
-    async def list(self, organization_id: OrganizationId, page: Page) -> Listing[Entry]: ...
+    async def list(self, organization_id: OrganizationId, wanted: AuditFilter, page: Page) -> Listing[Entry]:
+        """An organization's entries, those of one instant in an order that stays."""
 
     async def newest_at(self) -> datetime | None:
         """The instant of the last entry; what a clock that went back is told by."""
@@ -441,6 +484,9 @@ class Uses(Protocol):
     def count(self, known: Known, now_ms: int) -> None:
         """Add one use of the presented version at `now_ms`. Never waits and never fails."""
 
+    def see_origin(self, known: Known, now_ms: int) -> None:
+        """Keep that the presented version came with an `Origin` at `now_ms`. Never waits and never fails."""
+
     @property
     def dropped(self) -> int:
         """How many uses were not kept, since too many versions waited to be written down."""
@@ -455,4 +501,10 @@ class UseStore(Protocol):
         Each version stands in `used` once.
 
         `last_used_at` only ever moves forward.
+        """
+
+    async def see_origins(self, seen: Sequence[Seen]) -> None:
+        """Write down all in one statement; versions gone are passed over.
+
+        Each version stands in `seen` once. `origin_seen_at` only ever moves forward.
         """

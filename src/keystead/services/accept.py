@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from keystead.domain.errors import Conflict, Denied, LinkClosed
 from keystead.domain.links import Link, LinkKind
-from keystead.domain.passwords import make_password
 from keystead.domain.tenants import Member, User
 from keystead.domain.text import make_name
+from keystead.services import letters
 from keystead.services.acknowledge import acknowledged, await_own
 from keystead.services.context import Actor, Context, Visit
-from keystead.services.links import require_open, use_link
+from keystead.services.links import hashed_for, reads, require_open, use_link
 from keystead.services.members import insert_member, require_room_for_members
 from keystead.services.mutation import Changed, Mutation, mutation
+from keystead.services.notices import tell
 from keystead.services.people import SignedIn, begin_session, require_person
 from keystead.services.users import insert_user, new_user, save_user, set_password
 
@@ -28,7 +29,7 @@ async def accept_invitation(
     email, name = str(looked.link.email), make_name(name)
     if looked.user is not None:
         raise _has_account()
-    hashed = await _hashed(context, password, email=email, name=name)
+    hashed = await hashed_for(context, looked.link, password, email=email, name=name)
     async with mutation(context, visit.actor) as work:
         link = await use_link(work, text, LinkKind.INVITATION)
         user = replace(new_user(context, work, email, name), password=hashed)
@@ -53,7 +54,8 @@ async def join(context: Context, actor: Actor, text: str) -> Changed[Member]:
         link = await use_link(work, text, LinkKind.INVITATION)
         user = await work.tables.users.find(person.user_id)
         if user is None or user.email != link.email:
-            raise Denied("The invitation is for another e-mail. Sign in with the account that has it.")
+            problem = "The invitation is for another e-mail. Sign in with the account that has it."
+            raise Denied(problem, rule="invited-another")
         member = await _join(context, work, link, user)
     return Changed(value=member, epoch=work.epoch)
 
@@ -66,12 +68,14 @@ async def reset_password(context: Context, visit: Visit, text: str, *, password:
     looked = await require_open(context, text, LinkKind.PASSWORD_RESET)
     if looked.user is None:
         raise LinkClosed
-    hashed = await _hashed(context, password, email=looked.user.email, name=looked.user.name)
+    hashed = await hashed_for(context, looked.link, password, email=looked.user.email, name=looked.user.name)
     async with mutation(context, visit.actor) as work:
         user = await _let_in(work, await use_link(work, text, LinkKind.PASSWORD_RESET))
         work.become(user)
         saved = await set_password(work, user, hashed)
         await work.tables.sessions.delete_of_user(user.id)
+    letter = letters.password_changed(context.people, reads(saved, visit), name=saved.name)
+    await tell(context, saved.email, letter)
     return saved
 
 
@@ -88,7 +92,11 @@ async def confirm_email(context: Context, visit: Visit, text: str) -> User:
         if other is not None and other.id != user.id:
             raise Conflict("Another user has this email.", code="email-taken")
         confirmed = replace(user, email=str(link.email), email_confirmed_at=work.now)
-        return await save_user(work, "user.update", user, confirmed, verdicts=False)
+        saved = await save_user(work, "user.update", user, confirmed, verdicts=False)
+    if saved.email != user.email:
+        letter = letters.email_changed(context.people, reads(user, visit), name=user.name)
+        await tell(context, user.email, letter)
+    return saved
 
 
 async def sign_in_by_link(context: Context, visit: Visit, text: str) -> SignedIn:
@@ -97,10 +105,6 @@ async def sign_in_by_link(context: Context, visit: Visit, text: str) -> SignedIn
         link = await use_link(work, text, LinkKind.SIGN_IN)
         user = await _let_in(work, link)
         return await begin_session(context, work, user, visit, return_url=link.return_url)
-
-
-async def _hashed(context: Context, password: str, *, email: str, name: str) -> str:
-    return await context.people.passwords.hash(make_password(password, email=email, name=name))
 
 
 async def _let_in(work: Mutation, link: Link) -> User:

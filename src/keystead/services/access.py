@@ -11,7 +11,7 @@ from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
 from keystead.domain.keys import Key, OwnerKind
 from keystead.domain.powers import Person, Power, Principal, customer, holds, is_provider, reaches
 from keystead.domain.tenants import App, Organization, User
-from keystead.ports.store import Tables
+from keystead.ports.store import Owned, Tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ def require(principal: Principal, power: Power) -> None:
 def require_provider(principal: Principal, field: str) -> None:
     """Raise Denied (`provider-only`), naming the field, unless the provider acts."""
     if not is_provider(principal):
-        raise Denied(f"{field} is set by the provider only. Leave it out.", code="provider-only")
+        raise Denied(f"{field} is set by the provider only. Leave it out.", code="provider-only", field=field)
 
 
 async def reach_organization(
@@ -81,7 +81,7 @@ async def reach_key(tables: Tables, principal: Principal, key_id: KeyId, *, chan
     return found
 
 
-def sees(principal: Principal, key: Key) -> bool:
+def sees(principal: Principal, key: Key | Owned) -> bool:
     """Whether the key is the principal's to know of: a personal key is its own user's and the provider's."""
     if not holds(principal, _KEY_POWERS[key.owner.kind].read) or not reaches(principal, key.organization_id):
         return False

@@ -6,6 +6,7 @@ from dataclasses import replace
 from msgspec import UNSET
 
 from keystead.domain.audit import Subject, SubjectKind
+from keystead.domain.base_url import make_base_url
 from keystead.domain.errors import Conflict, NotFound, Stale
 from keystead.domain.ids import AppId, IdKind, OrganizationId
 from keystead.domain.keys import Environment, RevokedReason
@@ -54,7 +55,7 @@ async def create_app(
         most = context.bounds.apps_per_organization
         if await work.tables.apps.count(organization.id) >= most:
             problem = f"The organization has {most} apps, which is the most it may. Delete one first."
-            raise Conflict(problem, code="too-many-apps")
+            raise Conflict(problem, code="too-many-apps", most=most)
         app = App(
             id=AppId(context.new_id(IdKind.APP)),
             organization_id=organization.id,
@@ -65,6 +66,7 @@ async def create_app(
             allowed_networks=given(draft.allowed_networks, drafted_networks, ()),
             last_key_protection=draft.last_key_protection,
             self_rotation=draft.self_rotation,
+            api_base_url=given(draft.api_base_url, make_base_url, None),
             labels=given(draft.labels, drafted_labels, {}),
             metadata=given(draft.metadata, drafted_metadata, {}),
             created_at=work.now,
@@ -174,6 +176,7 @@ def _changed(work: Mutation, app: App, draft: AppChange) -> App:
         allowed_networks=given(draft.allowed_networks, drafted_networks, app.allowed_networks),
         last_key_protection=given(draft.last_key_protection, bool, app.last_key_protection),
         self_rotation=given(draft.self_rotation, bool, app.self_rotation),
+        api_base_url=given(draft.api_base_url, _base_url, app.api_base_url),
         labels=given(draft.labels, drafted_labels, dict(app.labels)),
         metadata=given(draft.metadata, drafted_metadata, dict(app.metadata)),
         suspension=suspension(app.suspension, draft.disabled, work.principal, work.now),
@@ -193,9 +196,14 @@ def _external_id(text: str | None) -> str | None:
     return None if text is None else make_external_id(text)
 
 
+def _base_url(text: str | None) -> str | None:
+    return None if text is None else make_base_url(text)
+
+
 async def _require_free(work: Mutation, external_id: str | None) -> None:
     if external_id is not None and await work.tables.apps.find_external(external_id) is not None:
-        raise Conflict(f"Another app has the external_id {external_id}.", code="external-id-taken")
+        problem = f"Another app has the external_id {external_id}."
+        raise Conflict(problem, code="external-id-taken", field="external_id")
 
 
 async def _replayed(work: Mutation, earlier: Recorded) -> Changed[App]:

@@ -1,17 +1,18 @@
 """Reading the audit log."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from keystead.domain.audit import Entry, SubjectKind
 from keystead.domain.ids import KeyId, OrganizationId
 from keystead.domain.powers import Power, Principal, is_provider
-from keystead.ports.store import Listing, Page, Tables
+from keystead.ports.store import AuditFilter, Listing, Page, Tables
 from keystead.services.access import reach_organization, sees
 from keystead.services.context import Actor, Context
 
 
 async def list_audit(
-    context: Context, actor: Actor, organization_id: OrganizationId, page: Page
+    context: Context, actor: Actor, organization_id: OrganizationId, wanted: AuditFilter, page: Page
 ) -> Listing[Entry]:
     """What was done to an organization and all below it, newest first.
 
@@ -19,13 +20,23 @@ async def list_audit(
     """
     async with context.store.read() as tables:
         found = await reach_organization(tables, actor.principal, Power.READ_AUDIT, organization_id)
-        listing = await tables.audit.list(found.id, page)
-        return replace(listing, items=[await _veiled(tables, actor.principal, it) for it in listing.items])
+        listing = await tables.audit.list(found.id, wanted, page)
+        hidden = await _hidden(tables, actor.principal, listing.items)
+    return replace(listing, items=[_veiled(it) if it.id in hidden else it for it in listing.items])
 
 
-async def _veiled(tables: Tables, principal: Principal, entry: Entry) -> Entry:
-    """An entry without its contents where it is about a key that is not the principal's to know of."""
-    if is_provider(principal) or entry.subject.kind is not SubjectKind.KEY:
-        return entry
-    key = await tables.keys.find(KeyId(entry.subject.id))
-    return entry if key is not None and sees(principal, key) else replace(entry, before=None, after=None)
+async def _hidden(tables: Tables, principal: Principal, entries: Sequence[Entry]) -> Collection[str]:
+    """Entries about keys that are not the principal's to know of."""
+    about = {it.id: KeyId(it.subject.id) for it in entries if it.subject.kind is SubjectKind.KEY}
+    if is_provider(principal) or not about:
+        return ()
+    known = await tables.keys.owned(sorted(set(about.values())))
+    return {
+        entry_id
+        for entry_id, key_id in about.items()
+        if key_id not in known or not sees(principal, known[key_id])
+    }
+
+
+def _veiled(entry: Entry) -> Entry:
+    return replace(entry, before=None, after=None)

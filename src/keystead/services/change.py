@@ -92,7 +92,8 @@ def granted_expiry(work: Mutation, key: Key, asked: NewExpiry, ceiling: Ceiling 
     """The new expiry that was asked for an existing key, judged."""
     at = choose_expiry(asked.at, given=True, now=work.now, ceiling=ceiling, ephemeral=key.ephemeral)
     if key.ephemeral and at is not None and at > key.created_at + MAX_EPHEMERAL_LIFETIME:
-        raise InvalidInput("expires_at", "an ephemeral key ends a day after it was made at the latest")
+        problem = "an ephemeral key ends a day after it was made at the latest"
+        raise InvalidInput("expires_at", problem, rule="ephemeral-too-long")
     return NewExpiry(at=at)
 
 

@@ -14,7 +14,7 @@ from keystead.domain.secrets import SECRET_ENTROPY_BYTES, Secret, make_secret
 from keystead.domain.tokens import TOKEN_ENTROPY_BYTES, Token, TokenKind, make_token
 from keystead.domain.verdict import Attempt
 from keystead.ports.chance import Clock, Entropy
-from keystead.ports.people import Mail, Passwords
+from keystead.ports.people import Mail, Passwords, Words
 from keystead.ports.replica import Replica
 from keystead.ports.store import Store, Uses
 from keystead.services.guessing import Guessing
@@ -73,6 +73,7 @@ class People:
     """
 
     passwords: Passwords
+    words: Words
     mail: Mail | None = None
     address: str = "http://localhost:8420"
     product_name: str = "Keystead"
@@ -151,6 +152,8 @@ class Actor:
     """Called when a mutation makes its epoch: nobody else changes anything until it is committed."""
     wait: timedelta | None = None
     """How long a change may wait for all nodes to have applied it; None: it does not."""
+    language: str | None = None
+    """What who asks reads, as far as the door knows: they are written to in it, and whom they invite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,7 @@ class Visit:
     """A browser that nobody is signed in with yet: where it calls from, and what it brings.
 
     `session` and `device` are what its cookies hold, as sent: a session that it had ends when it signs in.
+    `language` is what it asks for: letters to whoever is before it are written in that.
     """
 
     address: str | None = None
@@ -165,6 +169,7 @@ class Visit:
     request_id: str | None = None
     session: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
+    language: str | None = None
 
     @property
     def actor(self) -> Actor:

@@ -69,6 +69,15 @@ Origins = Annotated[
         examples=[["https://*.example.com"]],
     ),
 ]
+BaseUrl = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=300,
+        description="Where the API is that the app's keys are for: an address that people are shown.",
+        examples=["https://api.example.com/v1"],
+    ),
+]
 Networks = Annotated[
     list[str],
     Meta(
@@ -234,6 +243,7 @@ class NewApp(Draft):
     allowed_networks: Networks | UnsetType = UNSET
     last_key_protection: bool = True
     self_rotation: bool = True
+    api_base_url: BaseUrl | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
 
@@ -247,6 +257,7 @@ class AppChange(Draft):
     allowed_networks: Networks | UnsetType = UNSET
     last_key_protection: bool | UnsetType = UNSET
     self_rotation: bool | UnsetType = UNSET
+    api_base_url: BaseUrl | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
@@ -341,7 +352,7 @@ def asked_expiry(draft: NewKey | NewRootKey | KeyChange | Rotation, now: datetim
     """
     if draft.expires_in is not UNSET:
         if draft.expires_at is not UNSET:
-            raise InvalidInput("expires_in", "give expires_at or expires_in, not both")
+            raise InvalidInput("expires_in", "give expires_at or expires_in, not both", rule="expiry-twice")
         return NewExpiry(at=now + timedelta(seconds=draft.expires_in))
     if draft.expires_at is UNSET:
         return None
@@ -353,7 +364,7 @@ def to_instant(given: datetime, field: str) -> datetime:
     try:
         utc = given.astimezone(UTC)
     except OverflowError:
-        raise InvalidInput(field, "is out of range") from None
+        raise InvalidInput(field, "is out of range", rule="expiry-out-of-range") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

@@ -100,5 +100,6 @@ async def _chosen_organization(
             raise NotFound("organization", named)
         return named
     if len(own) != 1:
-        raise InvalidInput("organization_id", "name the organization: the user is not in exactly one")
+        problem = "name the organization: the user is not in exactly one"
+        raise InvalidInput("organization_id", problem, rule="which-organization")
     return own.pop()

@@ -1,8 +1,9 @@
-"""What we write to people: plain text, each with the one link that it is about."""
+"""What we write to people: plain text in their language, by the texts `letter.*`, each about one thing."""
 
 from typing import NamedTuple
 
 from keystead.domain.tenants import Role
+from keystead.services.context import People
 
 
 class Letter(NamedTuple):
@@ -12,39 +13,35 @@ class Letter(NamedTuple):
     text: str
 
 
-def invitation(product: str, organization: str, role: Role, url: str) -> Letter:
+def invitation(people: People, language: str | None, *, organization: str, role: Role, url: str) -> Letter:
     """To somebody who is asked to join an organization."""
-    return _letter(
-        f"Join {organization} on {product}",
-        f"You were invited to join {organization} on {product} as {role}.",
-        "To accept, open this address within seven days:",
-        url,
-        "If you do not know why you get this, leave it be: nothing happens without you.",
-    )
+    named = people.words.say(language, f"organization.role-{role}")
+    return _letter(people, language, "invitation", organization=organization, role=named, url=url)
 
 
-def confirmation(product: str, url: str) -> Letter:
+def confirmation(people: People, language: str | None, *, url: str) -> Letter:
     """To somebody who signs up, or gives another address."""
-    return _letter(
-        f"Confirm your e-mail for {product}",
-        f"Somebody, you we hope, gave this address to {product}.",
-        "To confirm that it is yours, open this address within a day:",
-        url,
-        "If it was not you, leave it be: nothing happens without you.",
-    )
+    return _letter(people, language, "confirmation", url=url)
 
 
-def already_known(product: str, url: str) -> Letter:
-    """To somebody who signs up though they have an account."""
-    return _letter(
-        f"You have an account at {product}",
-        f"Somebody, you we hope, wanted to sign up to {product} with this address.",
-        "It has an account already.",
-        "To sign in, open this address:",
-        url,
-        "If it was not you, leave it be: nothing happened.",
-    )
+def already_known(people: People, language: str | None, *, url: str) -> Letter:
+    """To somebody with an account whose address is given by who signs up, or wants to change to it."""
+    return _letter(people, language, "already-known", url=url)
 
 
-def _letter(subject: str, *paragraphs: str) -> Letter:
-    return Letter(subject, "\n\n".join(paragraphs) + "\n")
+def email_changed(people: People, language: str | None, *, name: str) -> Letter:
+    """To the address that somebody no longer signs in with."""
+    return _letter(people, language, "email-changed", name=name)
+
+
+def password_changed(people: People, language: str | None, *, name: str) -> Letter:
+    """To somebody whose password is another now."""
+    return _letter(people, language, "password-changed", name=name)
+
+
+def _letter(people: People, language: str | None, kind: str, **values: str) -> Letter:
+    def say(message_id: str) -> str:
+        return people.words.say(language, message_id, product=people.product_name, **values)
+
+    # A header ends at a line break: none may come from a name, whatever names may hold.
+    return Letter(" ".join(say(f"letter.{kind}-subject").split()), say(f"letter.{kind}") + "\n")

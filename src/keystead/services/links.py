@@ -15,6 +15,7 @@ from keystead.domain.errors import Conflict, LinkClosed, NotFound, TooManyAttemp
 from keystead.domain.ids import IdKind, KeyId, LinkId, OrganizationId, UserId, is_id
 from keystead.domain.keys import ByKind, OwnerKind, Status
 from keystead.domain.links import LIFETIMES, Link, LinkKind, make_return_url
+from keystead.domain.passwords import make_password
 from keystead.domain.powers import POWERS, Power
 from keystead.domain.secrets import Secret, presented_secret
 from keystead.domain.tenants import Organization, Role, User, outranks
@@ -22,7 +23,7 @@ from keystead.domain.text import make_email
 from keystead.ports.store import Listing, Page, Recorded, Tables
 from keystead.services import letters
 from keystead.services.access import reach_organization, reach_user, require
-from keystead.services.context import Actor, Context
+from keystead.services.context import Actor, Context, Visit
 from keystead.services.drafts import NewInvitation, NewSignInLink
 from keystead.services.letters import Letter
 from keystead.services.members import (
@@ -83,7 +84,9 @@ async def make_invitation(
         email = make_email(draft.email)
         user = await work.tables.users.find_email(email)
         if user is not None and await work.tables.members.find(organization.id, user.id) is not None:
-            raise Conflict("The user is a member already. Change the role instead.", code="already-member")
+            raise Conflict(
+                "The user is a member already. Change the role instead.", code="already-member", field="email"
+            )
         secret = context.new_secret()
         link = replace(
             new_link(context, work, LinkKind.INVITATION, secret),
@@ -93,7 +96,11 @@ async def make_invitation(
         )
         await insert_link(work, link)
     letter = letters.invitation(
-        context.people.product_name, organization.name, draft.role, link_url(context, secret)
+        context.people,
+        reads(user, actor),
+        organization=organization.name,
+        role=draft.role,
+        url=link_url(context, secret),
     )
     mailed = await try_to_mail(context, email, letter, sender=organization.id)
     return Changed(value=MadeLink(link=link, secret=secret, mailed=mailed), epoch=None)
@@ -179,6 +186,11 @@ async def insert_link(work: Mutation, link: Link) -> None:
     work.record("link.make", _subject(link), link.organization_id, before=None, after=link, verdicts=False)
 
 
+def reads(user: User | None, who: Actor | Visit) -> str | None:
+    """The language to write to somebody in: the one they chose, else that of whoever causes the letter."""
+    return (None if user is None else user.language) or who.language
+
+
 async def try_to_mail(context: Context, to: str, letter: Letter, *, sender: str) -> bool:
     """Send a letter if mail is set up; says whether it went. `sender` is who has an allowance of mails."""
     if context.people.mail is None:
@@ -206,6 +218,16 @@ async def require_open(context: Context, text: str, kind: LinkKind) -> Looked:
     if looked is None or looked.link.kind is not kind:
         raise LinkClosed
     return looked
+
+
+async def hashed_for(context: Context, link: Link, password: str, *, email: str, name: str) -> str:
+    """The hash of a password that whoever holds an open link chose, for the person who is called so.
+
+    Raises InvalidInput, and TooManyAttempts before anything is hashed: what fails later leaves the link open.
+    """
+    chosen = make_password(password, email=email, name=name)
+    context.people.guessing.try_known(link.id, context.clock())
+    return await context.people.passwords.hash(chosen)
 
 
 async def use_link(work: Mutation, text: str, kind: LinkKind) -> Link:

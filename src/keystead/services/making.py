@@ -113,7 +113,7 @@ async def require_room(context: Context, work: Mutation, owner: Owner) -> None:
         problem = (
             f"The {owner.kind} holds {most} live keys, which is the most it may. Delete keys no longer used."
         )
-        raise Conflict(problem, code="too-many-keys")
+        raise Conflict(problem, code="too-many-keys", most=most)
 
 
 def given(value: T | UnsetType, make: Callable[[T], R], otherwise: R) -> R:
@@ -162,7 +162,7 @@ def require_within(maker: Key | None, key: Key) -> None:
         problem = (
             f"{field}: wider than the key that asks, or not provably narrower. Keep within its own {field}."
         )
-        raise Denied(problem, code="beyond-reach")
+        raise Denied(problem, code="beyond-reach", field=field)
 
 
 def require_maker(work: Mutation) -> None:

@@ -113,7 +113,7 @@ async def require_room_for_members(context: Context, work: Mutation, organizatio
     most = context.bounds.members_per_organization
     if await work.tables.members.count(organization_id) >= most:
         problem = f"The organization has {most} members, which is the most it may."
-        raise Conflict(problem, code="too-many-members")
+        raise Conflict(problem, code="too-many-members", most=most)
 
 
 async def insert_member(work: Mutation, organization_id: OrganizationId, user: User, role: Role) -> Member:
@@ -137,7 +137,9 @@ def require_role(principal: Principal, role: Role) -> None:
     by_key = isinstance(own, PersonalKey)
     if own.role is None or outranks(role, own.role) or (by_key and role is Role.OWNER):
         who = "This key" if by_key else "Your role"
-        raise Denied(f"{who} may not give, change or take the role {role}.", code="role-above-own")
+        raise Denied(
+            f"{who} may not give, change or take the role {role}.", code="role-above-own", field="role"
+        )
 
 
 def require_proven_for(work: Mutation, role: Role) -> None:
@@ -174,7 +176,7 @@ async def _require_owner_left(tables: Tables, member: Member) -> None:
 
 async def _chosen_user(context: Context, work: Mutation, draft: NewMember) -> User:
     if (draft.email is UNSET) == (draft.user_id is UNSET):
-        raise InvalidInput("email", "give email or user_id, and only one of them")
+        raise InvalidInput("email", "give email or user_id, and only one of them", rule="which-user")
     if draft.user_id is not UNSET:
         # By id a customer could probe for users of other organizations.
         findable = is_provider(work.principal) and is_id(IdKind.USER, draft.user_id)

@@ -253,7 +253,7 @@ def _external_id(text: str | None) -> str | None:
 async def _require_free(work: Mutation, external_id: str | None) -> None:
     if external_id is not None and await work.tables.organizations.find_external(external_id) is not None:
         problem = f"Another organization has the external_id {external_id}."
-        raise Conflict(problem, code="external-id-taken")
+        raise Conflict(problem, code="external-id-taken", field="external_id")
 
 
 async def _replayed(work: Mutation, earlier: Recorded) -> Changed[Organization]:

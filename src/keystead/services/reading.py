@@ -1,13 +1,15 @@
 """Reading keys: one, a page of them, the token of a public one, and the key behind a token."""
 
 from dataclasses import replace
+from typing import assert_never
 
 from keystead.domain.errors import Conflict, Denied, NotFound
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
+from keystead.domain.instants import EPOCH, FAR
 from keystead.domain.keys import Key, KeyType, OwnerKind
 from keystead.domain.powers import Power, customer, is_provider, key_of
 from keystead.domain.tokens import Token, presentable
-from keystead.ports.store import KeyFilter, Listing, Page
+from keystead.ports.store import KeyFilter, KeyOrder, Listing, Page, Position
 from keystead.services.access import reach_app, reach_key, reach_organization, reach_user, require, sees
 from keystead.services.context import Actor, Context
 from keystead.services.making import require_within
@@ -38,6 +40,21 @@ async def list_organization_keys(
         found = await reach_organization(tables, actor.principal, Power.READ_APP_KEYS, organization_id)
         narrowed = replace(wanted, owner_kind=OwnerKind.APP, organization_id=found.id)
         return await tables.keys.list(narrowed, page)
+
+
+def position_of(key: Key, order: KeyOrder) -> Position:
+    """Where a key stands in a list of this order."""
+    match order:
+        case KeyOrder.NEWEST:
+            return Position(at=key.created_at, id=key.id)
+        case KeyOrder.NAME:
+            return Position(at=key.created_at, id=key.id, name=key.name)
+        case KeyOrder.USED:
+            return Position(at=key.last_used_at or EPOCH, id=key.id)
+        case KeyOrder.EXPIRY:
+            return Position(at=key.expires_at or FAR, id=key.id)
+        case _:
+            assert_never(order)
 
 
 async def list_personal_keys(

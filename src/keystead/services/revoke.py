@@ -35,11 +35,14 @@ async def revoke_key(
     """Revoke a key, and with `descendants` all that it made, generation by generation, in one epoch.
 
     A key already revoked stays as it is, with its first reason. Raises Conflict (`last-key`) where an app
-    would be left without a usable key, unless `reason` is compromised or the app says otherwise, and
-    Denied where the principal may not manage a descendant: then nothing is revoked.
+    would be left without a usable key, unless `reason` is compromised or the app says otherwise, Denied
+    where the principal may not manage a descendant, and ProofNeeded for a person who says compromised, which
+    takes even the last key: then nothing is revoked.
     """
     async with mutation(context, actor) as work:
         key = await reach_key(work.tables, work.principal, key_id, change=True)
+        if reason is RevokedReason.COMPROMISED:
+            work.require_proven()
         made = await _descendants(work.tables, key) if descendants else ()
         _require_power(work.principal, made)
         doomed = [it for it in (key, *made) if it.revoked_at is None]

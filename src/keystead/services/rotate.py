@@ -54,7 +54,8 @@ async def rotate_self(context: Context, actor: Actor, draft: Rotation) -> Change
             raise Conflict("Only the newest version of a key may rotate it.", code="not-newest-version")
         if draft.grace < MIN_SELF_GRACE:
             least = int(MIN_SELF_GRACE / timedelta(seconds=1))
-            raise InvalidInput("grace_s", f"must be {least} at least when a key rotates itself")
+            problem = f"must be {least} at least when a key rotates itself"
+            raise InvalidInput("grace_s", problem, rule="self-grace", least=MIN_SELF_GRACE)
         rotated = await _rotated(context, work, key, draft)
     return Changed(value=rotated.value, epoch=work.epoch, token=rotated.token)
 

@@ -36,7 +36,9 @@ async def create_scope(context: Context, actor: Actor, draft: NewScope) -> Chang
             created_at=work.now,
         )
         if await work.tables.scopes.find(scope.name) is not None:
-            raise Conflict(f"The catalogue has the scope {scope.name} already.", code="scope-exists")
+            raise Conflict(
+                f"The catalogue has the scope {scope.name} already.", code="scope-exists", field="name"
+            )
         await work.tables.scopes.insert(scope)
         _record(work, "scope.create", None, scope)
     return Changed(value=scope, epoch=None)

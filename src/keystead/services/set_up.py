@@ -14,7 +14,7 @@ from keystead.domain.text import make_email, make_name
 from keystead.services.acknowledge import await_own
 from keystead.services.context import Context, Visit
 from keystead.services.drafts import NewOrganization
-from keystead.services.links import insert_link, new_link, require_open, use_link
+from keystead.services.links import hashed_for, insert_link, new_link, require_open, use_link
 from keystead.services.members import insert_member
 from keystead.services.mutation import Mutation, mutation
 from keystead.services.organizations import make_organization
@@ -50,9 +50,9 @@ async def set_up(  # noqa: PLR0913 - a form has as many fields
 
     Raises LinkClosed, InvalidInput, Conflict (`email-taken`).
     """
-    await require_open(context, text, LinkKind.SET_UP)
+    looked = await require_open(context, text, LinkKind.SET_UP)
     email, name = make_email(email), make_name(name)
-    hashed = await context.people.passwords.hash(make_password(password, email=email, name=name))
+    hashed = await hashed_for(context, looked.link, password, email=email, name=name)
     async with mutation(context, visit.actor) as work:
         await use_link(work, text, LinkKind.SET_UP)
         operator = replace(new_user(context, work, email, name), operator=True, password=hashed)

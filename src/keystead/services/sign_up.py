@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from keystead.domain.errors import Denied, LinkClosed
 from keystead.domain.links import LinkKind
-from keystead.domain.passwords import make_password
 from keystead.domain.tenants import Role
 from keystead.domain.text import make_email, make_name
 from keystead.services import letters
@@ -12,7 +11,7 @@ from keystead.services.acknowledge import await_own
 from keystead.services.context import Context, Visit
 from keystead.services.drafts import NewOrganization
 from keystead.services.guessing import network_of
-from keystead.services.links import insert_link, link_url, look_at, new_link, use_link
+from keystead.services.links import hashed_for, insert_link, link_url, look_at, new_link, reads, use_link
 from keystead.services.members import insert_member
 from keystead.services.mutation import mutation
 from keystead.services.organizations import make_organization
@@ -31,19 +30,20 @@ async def ask_to_sign_up(context: Context, visit: Visit, *, email: str) -> None:
     """
     mail = context.people.mail
     if not context.people.sign_up_open or mail is None:
-        raise Denied("Here people join by invitation. Ask whoever runs it for one.")
+        problem = "Here people join by invitation. Ask whoever runs it for one."
+        raise Denied(problem, rule="sign-up-closed")
     to = make_email(email)
     context.people.guessing.try_mail(to, network_of(visit.address), context.clock())
     secret = context.new_secret()
     async with mutation(context, visit.actor) as work:
-        known = await work.tables.users.find_email(to) is not None
+        known = await work.tables.users.find_email(to)
         # Written either way, so that both take as long; of one for a known address nobody gets the secret.
         await insert_link(work, replace(new_link(context, work, LinkKind.EMAIL, secret), email=to))
-    product = context.people.product_name
+    people, language = context.people, reads(known, visit)
     letter = (
-        letters.already_known(product, f"{context.people.address}{SIGN_IN_PATH}")
-        if known
-        else letters.confirmation(product, link_url(context, secret))
+        letters.confirmation(people, language, url=link_url(context, secret))
+        if known is None
+        else letters.already_known(people, language, url=f"{people.address}{SIGN_IN_PATH}")
     )
     await mail.send(to, letter.subject, letter.text)
 
@@ -59,7 +59,7 @@ async def sign_up(  # noqa: PLR0913 - a form has as many fields
     if looked is None or looked.link.kind is not LinkKind.EMAIL or looked.link.user_id is not None:
         raise LinkClosed
     email, name = str(looked.link.email), make_name(name)
-    hashed = await context.people.passwords.hash(make_password(password, email=email, name=name))
+    hashed = await hashed_for(context, looked.link, password, email=email, name=name)
     async with mutation(context, visit.actor) as work:
         await use_link(work, text, LinkKind.EMAIL)
         made = replace(new_user(context, work, email, name), password=hashed, email_confirmed_at=work.now)

@@ -19,6 +19,8 @@ from keystead.services.making import given
 from keystead.services.mutation import Changed, Mutation, mutation
 from keystead.services.suspending import suspension
 
+_THEIR_LINKS = (LinkKind.PASSWORD_RESET, LinkKind.EMAIL, LinkKind.SIGN_IN)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
@@ -166,6 +168,9 @@ async def _save(work: Mutation, before: User, after: User) -> User:
     saved = await save_user(work, "user.update", before, after)
     if saved.suspension is not None:
         await work.tables.sessions.delete_of_user(saved.id)
+    if (saved.suspension, saved.operator, saved.email) != (before.suspension, before.operator, before.email):
+        # They were made for the account as it was: a link into a customer's must not open an operator's.
+        await _end_links(work, saved)
     return saved
 
 
@@ -178,10 +183,18 @@ async def save_user(work: Mutation, action: str, before: User, after: User, *, v
 
 
 async def set_password(work: Mutation, user: User, hashed: str) -> User:
-    """Give a user another password as part of a mutation; links by which it could be set again end."""
-    await work.tables.links.delete(LinkKind.PASSWORD_RESET, user.id)
+    """Give a user another password as part of a mutation; every link that lets them in, or moves them, ends.
+
+    Whoever had the old password may have asked for one: an address of theirs must not be confirmed later.
+    """
+    await _end_links(work, user)
     changed = replace(user, password=hashed)
     return await save_user(work, "user.change_password", user, changed, verdicts=False)
+
+
+async def _end_links(work: Mutation, user: User) -> None:
+    for kind in _THEIR_LINKS:
+        await work.tables.links.delete(kind, user.id)
 
 
 async def _require_may(work: Mutation, before: User, after: User) -> None:
@@ -200,12 +213,13 @@ async def _require_free(tables: Tables, user: User) -> None:
     """Raise Conflict if another user has the e-mail or the external id."""
     other = await tables.users.find_email(user.email)
     if other is not None and other.id != user.id:
-        raise Conflict("Another user has this email.", code="email-taken")
+        raise Conflict("Another user has this email.", code="email-taken", field="email")
     if user.external_id is None:
         return
     other = await tables.users.find_external(user.external_id)
     if other is not None and other.id != user.id:
-        raise Conflict(f"Another user has the external_id {user.external_id}.", code="external-id-taken")
+        problem = f"Another user has the external_id {user.external_id}."
+        raise Conflict(problem, code="external-id-taken", field="external_id")
 
 
 async def _replayed(work: Mutation, earlier: Recorded) -> Changed[User]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from keystead.domain.keys import KeyType
 from keystead.domain.tokens import Token, could_be_issued
 from keystead.domain.verdict import Attempt, Demands, Known, Reason, Verdict, decide, explain
 from keystead.services.context import Context
@@ -13,6 +14,7 @@ Check = tuple[Reason, bool]
 def verify(context: Context, presented: Token | Reason, attempt: Attempt, demands: Demands) -> Verdict:
     """Judge one attempt of a client of the provider's API; an accepted one is counted as a use.
 
+    Accepted or refused, a secret token that comes with an `Origin` was sent by a browser: that is kept too.
     `presented` is the token, or why there is none to look up. A root key is UNKNOWN here: it opens our own
     API only. Raises Unavailable when the replica cannot be read.
     """
@@ -20,6 +22,8 @@ def verify(context: Context, presented: Token | Reason, attempt: Attempt, demand
     known = find_known(context, presented, age_ms)
     if isinstance(known, Reason):
         return Verdict(known, None, age_ms)
+    if attempt.origin is not None and known.policy.rules.type is KeyType.SECRET:
+        context.uses.see_origin(known, attempt.now_ms)
     if known.policy.instance:
         return Verdict(Reason.UNKNOWN, None, age_ms)
     reason = decide(known, attempt, demands)

@@ -243,7 +243,8 @@ class Settings:
             "Limits",
             "requests a minute, 1 to 1000000",
             read_count,
-            "How many requests a principal may send to the management API. Root keys are not limited.",
+            "How many requests a principal may send to the management API, and a person to the dashboard. "
+            "Root keys are not limited.",
         ),
     )
     management_burst: int = field(

@@ -1,7 +1,7 @@
-"""Counting accepted attempts in memory, and writing the counts down each second."""
+"""Counting accepted attempts in memory, and what came with an `Origin`; written down each second."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import chain, islice
@@ -11,7 +11,7 @@ import structlog
 from keystead.domain.errors import Unavailable
 from keystead.domain.ids import unpack_ids
 from keystead.domain.verdict import Known
-from keystead.ports.store import Used, UseStore
+from keystead.ports.store import Seen, Used, UseStore
 
 _LOG = structlog.get_logger()
 
@@ -22,7 +22,7 @@ PORTION = 1_000
 FLUSH_INTERVAL = timedelta(seconds=1)
 
 _Counts = Iterable[tuple[bytes, int]]
-"""How many uses, by the packed ids of key and version."""
+"""How many uses, or an instant, by the packed ids of key and version."""
 
 
 class UseCounter:
@@ -38,11 +38,16 @@ class UseCounter:
         # at a hundred thousand of them again and again.
         self._counts: dict[bytes, int] = {}
         self._last_ms: dict[bytes, int] = {}
+        self._origins_ms: dict[bytes, int] = {}
         self._dropped = 0
 
     def count(self, known: Known, now_ms: int) -> None:
         """See `ports.store.Uses.count`."""
         self._add(known.ids, 1, now_ms)
+
+    def see_origin(self, known: Known, now_ms: int) -> None:
+        """See `ports.store.Uses.see_origin`. What is not kept for want of room is kept the next time."""
+        self._see(known.ids, now_ms)
 
     @property
     def dropped(self) -> int:
@@ -50,22 +55,12 @@ class UseCounter:
         return self._dropped
 
     async def flush(self, store: UseStore) -> None:
-        """Write the counts so far, portion by portion. What is not written is kept for the next time.
+        """Write what is kept so far, portion by portion. What is not written is kept for the next time.
 
         What is counted while the store writes belongs to the next flush.
         """
-        waiting, last_ms = iter(self._counts.items()), self._last_ms
-        self._counts, self._last_ms = {}, {}
-        portion: _Counts = []
-        try:
-            while portion := list(islice(waiting, PORTION)):
-                await store.add_uses([_used(ids, uses, last_ms[ids]) for ids, uses in portion])
-        except Unavailable:
-            self._put_back(chain(portion, waiting), last_ms)
-        except BaseException:
-            # Cancelled, say: perhaps written, perhaps not. For "is it still in use?" twice beats never.
-            self._put_back(chain(portion, waiting), last_ms)
-            raise
+        await self._flush_uses(store)
+        await self._flush_origins(store)
 
     async def run(
         self, store: UseStore, *, stop: asyncio.Event, interval: timedelta = FLUSH_INTERVAL
@@ -81,6 +76,31 @@ class UseCounter:
             except Exception:  # noqa: BLE001 - the store may be mended meanwhile, and the counts are kept
                 _LOG.exception("uses could not be written down")
 
+    async def _flush_uses(self, store: UseStore) -> None:
+        counts, last_ms = self._counts, self._last_ms
+        self._counts, self._last_ms = {}, {}
+
+        async def write(portion: _Counts) -> None:
+            await store.add_uses([_used(ids, uses, last_ms[ids]) for ids, uses in portion])
+
+        def put_back(unwritten: _Counts) -> None:
+            for ids, uses in unwritten:
+                self._add(ids, uses, last_ms[ids])
+
+        await _in_portions(counts, write, put_back)
+
+    async def _flush_origins(self, store: UseStore) -> None:
+        seen, self._origins_ms = self._origins_ms, {}
+
+        async def write(portion: _Counts) -> None:
+            await store.see_origins([Seen(unpack_ids(ids)[1], at_ms) for ids, at_ms in portion])
+
+        def put_back(unwritten: _Counts) -> None:
+            for ids, at_ms in unwritten:
+                self._see(ids, at_ms)
+
+        await _in_portions(seen, write, put_back)
+
     def _add(self, ids: bytes, uses: int, last_ms: int) -> None:
         counts = self._counts
         before = counts.get(ids)
@@ -94,9 +114,28 @@ class UseCounter:
         else:
             self._dropped += uses
 
-    def _put_back(self, counts: _Counts, last_ms: Mapping[bytes, int]) -> None:
-        for ids, uses in counts:
-            self._add(ids, uses, last_ms[ids])
+    def _see(self, ids: bytes, at_ms: int) -> None:
+        seen = self._origins_ms
+        if ids in seen or len(seen) < self._max_versions:
+            seen[ids] = max(at_ms, seen.get(ids, at_ms))
+
+
+async def _in_portions(
+    items: Mapping[bytes, int],
+    write: Callable[[Sequence[tuple[bytes, int]]], Awaitable[None]],
+    put_back: Callable[[_Counts], None],
+) -> None:
+    waiting = iter(items.items())
+    portion: Sequence[tuple[bytes, int]] = []
+    try:
+        while portion := list(islice(waiting, PORTION)):
+            await write(portion)
+    except Unavailable:
+        put_back(chain(portion, waiting))
+    except BaseException:
+        # Cancelled, say: perhaps written, perhaps not. For "is it still in use?" twice beats never.
+        put_back(chain(portion, waiting))
+        raise
 
 
 def _used(ids: bytes, uses: int, last_ms: int) -> Used:

@@ -57,17 +57,21 @@ class Instance:
     files: Files
     stamp: Stamp
 
+    @property
+    def management_rate(self) -> Rate:
+        """How often anybody may call the management API, or ask for pages."""
+        per_minute = self.settings.management_rate_per_minute
+        return Rate(units=per_minute, period_s=_MINUTE_S, burst=self.settings.management_burst)
+
     def app(self, *, as_operator: bool = False) -> ASGIApp:
         """The HTTP application; `as_operator` lets whoever calls it do all: for this process only."""
         return make_app(self.door(Metrics(), as_operator=as_operator))[Surface.ALL]
 
     def door(self, metrics: Metrics, *, as_operator: bool = False) -> Door:
         """What the API needs to know at its door."""
-        per_minute = self.settings.management_rate_per_minute
-        rate = Rate(units=per_minute, period_s=_MINUTE_S, burst=self.settings.management_burst)
         return Door(
             context=self.context,
-            throttle=Throttle(rate),
+            throttle=Throttle(self.management_rate),
             metrics=metrics,
             places=self.settings.token_places,
             trusted_proxies=self.settings.trusted_proxies,

@@ -6,18 +6,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from keystead.dashboard.words import CatalogWords
 from keystead.domain.ids import ID_ENTROPY_BYTES, IdKind, NodeId, make_id
 from keystead.domain.instants import MILLISECOND, at
 from keystead.people.mail import SmtpMail
 from keystead.people.passwords import Argon2Passwords
+from keystead.people.throttles import SharedThrottles
 from keystead.ports.replica import Replica
 from keystead.replica.files import Files, Folder
 from keystead.replica.stamp import Stamp
 from keystead.services.context import Bounds, Context, Freshness, People, Seals
+from keystead.services.guessing import Guessing
 from keystead.settings import Settings
 from keystead.settings.parsing import SignUp
 from keystead.storage.data import DATABASE, generated_secret_key, kept_node_id, replica_folder
@@ -66,24 +70,27 @@ def _secret_key(settings: Settings) -> bytes:
     return generated_secret_key(settings.data, secrets.token_bytes(_SECRET_KEY_BYTES))
 
 
-def people_of(settings: Settings) -> People:
+def people_of(settings: Settings, seals: Seals) -> People:
     """How people sign in here."""
     mail = None
     if settings.smtp_url is not None and settings.mail_from is not None:
         mail = SmtpMail(settings.smtp_url, settings.mail_from)
     return People(
         passwords=Argon2Passwords(secrets.token_bytes),
+        words=CatalogWords(),
         mail=mail,
         address=settings.address,
         product_name=settings.product_name,
         session_lifetime=settings.session_lifetime,
         sign_up_open=settings.signup is SignUp.OPEN,
         return_urls=settings.return_urls or (),
+        guessing=Guessing(SharedThrottles(replica_folder(settings.data), partial(seals.seal, "throttle"))),
     )
 
 
 def context_of(settings: Settings, store: SqlStore, counter: UseCounter, replica: Replica) -> Context:
     """The seams and settings that services work with. The secret key and the node's id are made if absent."""
+    seals = Seals(_secret_key(settings))
     fresh_id = make_id(IdKind.NODE, secrets.token_bytes(ID_ENTROPY_BYTES))
     return Context(
         store=store,
@@ -91,8 +98,8 @@ def context_of(settings: Settings, store: SqlStore, counter: UseCounter, replica
         uses=counter,
         clock_ms=now_ms,
         entropy=secrets.token_bytes,
-        seals=Seals(_secret_key(settings)),
-        people=people_of(settings),
+        seals=seals,
+        people=people_of(settings, seals),
         bounds=Bounds(
             keys_per_owner=settings.max_keys_per_app,
             apps_per_organization=settings.max_apps_per_organization,

@@ -55,6 +55,7 @@ class Memory:
     age: int = 0
     away: bool = False
     used: list = field(default_factory=list)
+    seen: list = field(default_factory=list)
 
     def age_ms(self):
         return self.age
@@ -69,6 +70,9 @@ class Memory:
 
     def count(self, found, _now_ms):
         self.used.append(found)
+
+    def see_origin(self, found, _now_ms):
+        self.seen.append(found)
 
 
 def filled():

@@ -25,3 +25,11 @@ def test_a_query_stands_before_the_fragment_without_what_is_none():
 def test_what_is_no_path_of_ours_is_refused(path):
     with pytest.raises(ValueError, match="not a path of ours"):
         relative(path, steps=1)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nb", "/a\0", "/é", "/\ufffd", '/a"b', "/<b>", "/a\\b"])
+def test_nothing_in_a_path_ends_what_its_address_stands_in(path):
+    address = relative(path, steps=1)
+    assert address.startswith("../")
+    assert not set(address) & set(' \r\n\0"<>\\')
+    assert address.isascii()

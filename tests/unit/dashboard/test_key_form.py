@@ -16,8 +16,16 @@ from tests.contract.samples import full_key
         ("2027-02-14", "Europe/Madrid", datetime(2027, 2, 14, 22, 59, 59, tzinfo=UTC)),
         ("2027-07-14", "Europe/Madrid", datetime(2027, 7, 14, 21, 59, 59, tzinfo=UTC)),
         ("2027-02-14", "Pacific/Kiritimati", datetime(2027, 2, 14, 9, 59, 59, tzinfo=UTC)),
-        # Cuba puts its clocks back at one to midnight: the day has its last second twice.
-        ("2026-10-31", "America/Havana", datetime(2026, 11, 1, 3, 59, 59, tzinfo=UTC)),
+        # Where clocks are put back at midnight, the day has its last second twice.
+        ("2026-10-24", "Asia/Beirut", datetime(2026, 10, 24, 21, 59, 59, tzinfo=UTC)),
+        ("2026-10-29", "Africa/Cairo", datetime(2026, 10, 29, 21, 59, 59, tzinfo=UTC)),
+        ("2027-04-03", "America/Santiago", datetime(2027, 4, 4, 3, 59, 59, tzinfo=UTC)),
+        # Where they are put forward at midnight, the next day begins at one.
+        ("2027-03-27", "Asia/Beirut", datetime(2027, 3, 27, 21, 59, 59, tzinfo=UTC)),
+        # And where they change in the night or by half an hour, the day is only longer or shorter.
+        ("2027-03-28", "Europe/Madrid", datetime(2027, 3, 28, 21, 59, 59, tzinfo=UTC)),
+        ("2027-10-31", "Europe/Madrid", datetime(2027, 10, 31, 22, 59, 59, tzinfo=UTC)),
+        ("2027-04-04", "Australia/Lord_Howe", datetime(2027, 4, 4, 13, 29, 59, tzinfo=UTC)),
     ],
 )
 def test_a_day_ends_where_the_person_is(day: str, zone: str, ends_at: datetime):
@@ -61,11 +69,19 @@ def test_other_buttons_are_not_the_builder_s():
     assert rearranged(KeyForm(), "save") is None
 
 
-def test_a_rule_with_nothing_in_it_is_no_fault():
-    assert faults(KeyForm(name="x", rules=(Rule(),)), UTC) == {}
+def test_a_rule_with_nothing_in_it_is_no_fault(english):
+    assert faults(KeyForm(name="x", rules=(Rule(),)), UTC, english) == {}
 
 
-def test_faults_name_the_field_and_say_a_sentence():
-    found = faults(KeyForm(name=" ", rules=(Rule(type="verb", pattern="x"),), networks="x"), UTC)
-    assert set(found) == {"name", "c0-pattern", "networks"}
-    assert all(it[0].isupper() and it.endswith(".") for it in found.values())
+def test_faults_name_the_field_and_say_a_sentence(english):
+    typed = KeyForm(
+        name=" ",
+        rules=(Rule(type="verb", pattern="x"),),
+        networks="10.0.0.0/8\n10.0.0.1/8",
+        origins="*",
+        labels="team=a\x07b",
+    )
+    found = faults(typed, UTC, english)
+    assert set(found) == {"name", "c0-pattern", "networks", "origins", "labels"}
+    assert found["networks"] == "10.0.0.1/8: This network has bits set beyond its length: write 10.0.0.0/8."
+    assert all(it.endswith(".") for it in found.values())

@@ -13,7 +13,7 @@ GONE = version(1, created_at=NOW - 9 * DAY, retires_at=NOW)
 
 def shown(**changes: object) -> ShownKey:
     plain = {"expires_at": None, "lifetime": None, "disabled_at": None, "revoked_at": None}
-    return ShownKey(key=key(**{**plain, **changes}), now=NOW)
+    return ShownKey(key=key(**{**plain, **changes}), now=NOW, public_methods=("GET", "HEAD"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from keystead.domain.checkup import UNROLLED_AFTER, UNUSED_AFTER, Finding, find, steps
+from keystead.domain.checkup import UNROLLED_AFTER, UNUSED_AFTER, Finding, Survey, find, steps
 from keystead.domain.constraints import make_constraints
 from keystead.domain.keys import KeyType
 from tests.contract.samples import NOW, app, key
@@ -73,10 +73,26 @@ def test_keys_that_are_refused_anyway_are_not_looked_at():
     assert _found(_key(constraints=(), expires_at=NOW)) == set()
 
 
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [
+        ({"origin_seen_at": NOW}, True),
+        ({"origin_seen_at": NOW, "retires_at": NOW + timedelta(milliseconds=1)}, True),
+        ({"origin_seen_at": NOW, "retires_at": NOW}, False),
+        ({}, False),
+    ],
+)
+def test_a_token_seen_in_a_browser_is_found_until_it_retires(version, found):
+    old, new = replace(key().newest, created_at=NOW, **version), replace(key(2).newest, created_at=NOW)
+    seen = _key(versions=(old, new))
+    assert (Finding.IN_BROWSER in _found(seen)) is found
+    assert Finding.IN_BROWSER not in _found(replace(seen, type=KeyType.PUBLIC))
+
+
 def test_steps_are_done_one_by_one():
-    bare = _key(constraints=(), last_used_at=None)
-    assert not steps(app(), []).key_made
-    assert not steps(app(), [bare]).request_accepted
-    assert not steps(app(), [bare]).narrowed
-    assert steps(app(allowed_origins=("https://shop.example",)), [bare]).narrowed
-    assert steps(app(), [replace(bare, last_used_at=NOW), _key()]).done
+    none = Survey(made=False, used=False, narrowed=False, active=0, found={})
+    assert not steps(app(), none).key_made
+    assert not steps(app(), replace(none, made=True)).request_accepted
+    assert not steps(app(), replace(none, made=True)).narrowed
+    assert steps(app(allowed_origins=("https://shop.example",)), none).narrowed
+    assert steps(app(), replace(none, made=True, used=True, narrowed=True)).done

@@ -74,6 +74,7 @@ def test_a_link_leads_back_to_what_is_on_the_list_or_below(url):
         *["https://app.example.com.evil.example/account", "https://evil.example/account"],
         *["https://app.example.com@evil.example/account", "https://u:p@app.example.com/account"],
         *["https://app.example.com/account/../x", "https://app.example.com/account/%2E%2e/x"],
+        *["https://app.example.com/account/..%2Fx", "https://app.example.com/account/..%5cx"],
         *["https://app.example.com/account/.%2e/x", "https://app.example.com\\@evil.example/account"],
         *["https://app.example.com:8443/account", "http://app.example.com/account", "http://localhost:3001/"],
         *[

@@ -9,9 +9,13 @@ from email import policy
 import pytest
 
 from keystead.domain.errors import Unavailable
+from keystead.domain.tenants import Role
 from keystead.people.mail import SmtpMail
+from keystead.services import letters
+from tests.people import people
 
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+_MIME = ("Content-Type", "Content-Transfer-Encoding", "MIME-Version")
 
 
 class Server:
@@ -74,6 +78,30 @@ async def test_a_mail_says_who_it_is_from_and_what_it_is():
     assert message["Date"]
     assert f"Öffne https://keys.example.com/link?secret={SECRET}" in message.get_content()
     assert "MAIL FROM:<keys@acme.example>" in " ".join(server.heard)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("language", ["en", "es"])
+async def test_a_letter_arrives_as_it_was_written(language):
+    name = "Größe, S. L. <b> {x}\u2028Bcc: eve@example.com " + "and so on " * 8
+    house, url = people(product_name="Llaves Ñandú"), f"https://keys.example.com/link?secret={SECRET}"
+    written = [
+        letters.invitation(house, language, organization=name, role=Role.OWNER, url=url),
+        letters.confirmation(house, language, url=url),
+        letters.already_known(house, language, url=url),
+        letters.email_changed(house, language, name=name),
+        letters.password_changed(house, language, name=name),
+    ]
+    server = Server()
+    async with listening(server) as mail_url:
+        for letter in written:
+            await SmtpMail(mail_url, "keys@acme.example").send("ada@example.com", letter.subject, letter.text)
+    arrived = [email.message_from_string(it, policy=policy.default) for it in server.taken]
+    assert [(it["Subject"], it.get_content().replace("\r\n", "\n")) for it in arrived] == written
+    assert {it.get_content_type() for it in arrived} == {"text/plain"}
+    assert {tuple(sorted(it.keys())) for it in arrived} == {
+        tuple(sorted(("From", "To", "Subject", "Date", "Message-ID", *_MIME)))
+    }
 
 
 @pytest.mark.enable_socket

@@ -3,7 +3,7 @@
 import pytest
 
 from keystead.domain.instants import at_ms
-from keystead.domain.keys import Environment
+from keystead.domain.keys import Environment, KeyType
 from keystead.domain.policy import Policy, rules_of
 from keystead.domain.tokens import Token, TokenKind, make_token
 from keystead.domain.verdict import Attempt, Demands, Known, Reason, known_of
@@ -28,6 +28,7 @@ class Memory:
         self.age = 0
         self.asked: list[bytes] = []
         self.used: list[Known] = []
+        self.seen: list[Known] = []
 
     def hold(self, token: Token, found: Known) -> None:
         self.found[token.digest] = found
@@ -41,6 +42,9 @@ class Memory:
 
     def count(self, found: Known, now_ms: int) -> None:
         self.used.append(found)
+
+    def see_origin(self, found: Known, now_ms: int) -> None:
+        self.seen.append(found)
 
 
 @pytest.fixture
@@ -114,6 +118,37 @@ def test_a_refused_key_is_named_and_costs_nothing(context, memory):
     assert verdict.reason is Reason.REVOKED
     assert verdict.known is not None
     assert memory.used == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"revoked_at": NOW}], ids=["accepted", "refused"])
+def test_a_secret_token_with_an_origin_is_kept_accepted_or_refused(context, memory, changes):
+    held = held_by(TOKEN, **changes)
+    memory.hold(TOKEN, held)
+    verify(context, TOKEN, Attempt(at_ms(NOW), origin="https://shop.example"), Demands())
+    assert memory.seen == [held]
+
+
+def test_an_explanation_keeps_no_origin(context, memory):
+    memory.hold(TOKEN, held_by(TOKEN))
+    explain_verify(context, TOKEN, Attempt(at_ms(NOW), origin="https://shop.example"), Demands())
+    assert memory.seen == []
+
+
+def test_a_root_key_in_a_page_is_kept_too(context, memory):
+    held = root_key(versions=(version(digest=TOKEN.digest),))
+    found = known_of(held, held.newest, Policy(rules=rules_of(held)))
+    memory.hold(TOKEN, found)
+    verify(context, TOKEN, Attempt(at_ms(NOW), origin="null"), Demands())
+    assert memory.seen == [found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin"), [(KeyType.SECRET, None), (KeyType.PUBLIC, "https://shop.example")]
+)
+def test_nothing_is_kept_of_what_is_as_it_should_be(context, memory, kind, origin):
+    memory.hold(TOKEN, held_by(TOKEN, type=kind))
+    verify(context, TOKEN, Attempt(at_ms(NOW), method="GET", origin=origin), Demands())
+    assert memory.seen == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from keystead.domain.errors import Unavailable
 from keystead.domain.instants import at_ms
 from keystead.domain.policy import Policy, rules_of
 from keystead.domain.verdict import Known, known_of
-from keystead.ports.store import Used
+from keystead.ports.store import Seen, Used
 from keystead.usage.counter import PORTION, UseCounter
 from tests.contract.samples import DAY, NOW, key, key_id, version_id
 
@@ -20,6 +20,7 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.batches: list[Sequence[Used]] = []
+        self.seen: list[Sequence[Seen]] = []
         self.failure: BaseException | None = None
         self.entered = asyncio.Event()
         self.go_on = asyncio.Event()
@@ -31,6 +32,12 @@ class FakeStore:
         if self.failure is not None:
             raise self.failure
         self.batches.append(used)
+
+    async def see_origins(self, seen: Sequence[Seen]) -> None:
+        await self.go_on.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.seen.append(seen)
 
     @property
     def total(self) -> int:
@@ -180,3 +187,35 @@ async def test_many_versions_are_written_in_portions_and_only_the_unwritten_are_
     await counter.flush(store)
     assert [len(batch) for batch in store.batches] == [PORTION, PORTION, 1]
     assert len({used.version_id for batch in store.batches for used in batch}) == 2 * PORTION + 1
+
+
+async def test_an_origin_is_written_once_for_each_version_with_its_latest_instant() -> None:
+    counter, store = UseCounter(), FakeStore()
+    for number, at in ((1, NOW), (1, NOW + DAY), (2, NOW), (1, NOW - DAY)):
+        counter.see_origin(known(number), at_ms(at))
+    await counter.flush(store)
+    await counter.flush(store)
+    assert store.seen == [[Seen(version_id(), at_ms(NOW + DAY)), Seen(version_id(2), at_ms(NOW))]]
+    assert store.batches == []
+
+
+async def test_origins_wait_while_the_store_is_unavailable_and_never_go_back() -> None:
+    counter, store = UseCounter(), FakeStore()
+    store.failure = Unavailable("database")
+    counter.see_origin(known(), at_ms(NOW + DAY))
+    await counter.flush(store)
+    counter.see_origin(known(), at_ms(NOW))
+    store.failure = None
+    await counter.flush(store)
+    assert store.seen == [[Seen(version_id(), at_ms(NOW + DAY))]]
+
+
+async def test_origins_beyond_the_bound_are_kept_once_there_is_room() -> None:
+    counter, store = UseCounter(max_versions=1), FakeStore()
+    for number in (1, 2, 1):
+        counter.see_origin(known(number), at_ms(NOW))
+    await counter.flush(store)
+    counter.see_origin(known(2), at_ms(NOW))
+    await counter.flush(store)
+    assert [[it.version_id for it in portion] for portion in store.seen] == [[version_id()], [version_id(2)]]
+    assert counter.dropped == 0

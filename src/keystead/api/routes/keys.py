@@ -27,6 +27,7 @@ from keystead.api.routes.answers import (
 )
 from keystead.api.views import view_key
 from keystead.api.wire import KeyView, ListView
+from keystead.domain.checkup import Finding
 from keystead.domain.errors import InvalidInput
 from keystead.domain.ids import AppId, IdKind, UserId, is_id
 from keystead.domain.keys import Key, KeyType, RevokedReason, Status
@@ -69,6 +70,7 @@ KEY_QUERY = (
     "external_id",
     "expires_before",
     "unused_since",
+    "finding",
     "ephemeral",
 )
 """The filters of every list of keys."""
@@ -92,10 +94,11 @@ def provide_key_filter(  # noqa: PLR0913, PLR0917 - one parameter for each filte
     external_id: FromQuery[str | None] = None,
     expires_before: FromQuery[datetime | None] = None,
     unused_since: FromQuery[datetime | None] = None,
+    finding: FromQuery[Finding | None] = None,
     ephemeral: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
 ) -> KeyFilter:
     """Dependency: which keys are wanted, revoked and ephemeral ones if asked; also `labels.NAME=value`."""
-    _require_said(request, status=status, type=type)
+    require_said(request, status=status, type=type, finding=finding)
     return KeyFilter(
         now=desk.context.clock(),
         owner_id=None if owner is None else _owner_id(owner),
@@ -108,11 +111,12 @@ def provide_key_filter(  # noqa: PLR0913, PLR0917 - one parameter for each filte
         external_id=None if external_id is None else make_external_id(external_id),
         expires_before=_instant(expires_before, request, "expires_before"),
         unused_since=_instant(unused_since, request, "unused_since"),
+        finding=finding,
         ephemeral=ephemeral,
     )
 
 
-def _require_said(request: Request[Any, Any, Any], **filters: object) -> None:
+def require_said(request: Request[Any, Any, Any], **filters: object) -> None:
     """Refuse a filter that says `null`: the framework would read it as no filter at all."""
     for name, value in filters.items():
         if value is None and name in request.query_params:
@@ -292,7 +296,7 @@ async def post_reveal(key: FromPath[str], desk: AtDesk) -> Response[KeyView]:
 
 def key_position(key: Key) -> Position:
     """Where a key stands in a list."""
-    return Position(created_at=key.created_at, id=key.id)
+    return Position(at=key.created_at, id=key.id)
 
 
 def view_changed(desk: Desk, changed: Changed[Key]) -> KeyView:

@@ -27,7 +27,7 @@ async def get_scopes(desk: AtDesk, limit: Limit = 50, cursor: Cursor = None) -> 
     """List the catalogue; customers see what they may grant."""
     seals = desk.context.seals
     listing = await scopes.list_scopes(desk.context, desk.actor, page_at(seals, limit, cursor))
-    return view_list(seals, listing, view_scope, lambda it: Position(created_at=it.created_at, id=it.name))
+    return view_list(seals, listing, view_scope, lambda it: Position(at=it.created_at, id=it.name))
 
 
 @patch("/scopes/{name:str}", responses=errors(404, 413))

@@ -23,11 +23,12 @@ from keystead.api.routes.answers import (
     user_id,
     wanted_revision,
 )
-from keystead.api.routes.keys import wanted_labels
+from keystead.api.routes.keys import require_said, wanted_labels
 from keystead.api.views import view_app, view_entry, view_me, view_member, view_organization, view_user
 from keystead.api.wire import AppView, EntryView, ListView, MemberView, MeView, OrganizationView, UserView
+from keystead.domain.audit import SubjectKind
 from keystead.domain.text import make_email, make_external_id, make_filter
-from keystead.ports.store import Position, TenantFilter
+from keystead.ports.store import AuditFilter, Position, TenantFilter
 from keystead.services import apps, members, organizations, users
 from keystead.services.auditing import list_audit
 from keystead.services.drafts import (
@@ -44,6 +45,7 @@ from keystead.services.drafts import (
 )
 
 TENANT_QUERY = (*PAGE_QUERY, "name", "external_id", "labels.*")
+AUDIT_QUERY = (*PAGE_QUERY, "kind", "by")
 USER_QUERY = (*PAGE_QUERY, "name", "external_id", "email")
 
 
@@ -98,9 +100,7 @@ async def get_organizations(
     listing = await organizations.list_organizations(
         desk.context, desk.actor, tenants, page_at(seals, limit, cursor)
     )
-    return view_list(
-        seals, listing, view_organization, lambda it: Position(created_at=it.created_at, id=it.id)
-    )
+    return view_list(seals, listing, view_organization, lambda it: Position(at=it.created_at, id=it.id))
 
 
 @get("/organizations/{organization:str}", responses=errors(404))
@@ -167,9 +167,7 @@ async def get_members(
     listing = await members.list_members(
         desk.context, desk.actor, organization_id(organization), page_at(seals, limit, cursor)
     )
-    return view_list(
-        seals, listing, view_member, lambda it: Position(created_at=it[0].created_at, id=it[0].user_id)
-    )
+    return view_list(seals, listing, view_member, lambda it: Position(at=it[0].created_at, id=it[0].user_id))
 
 
 @post(
@@ -217,16 +215,24 @@ async def delete_member(organization: FromPath[str], user: FromPath[str], desk: 
     return view_member(changed.value, changed)
 
 
-@get("/organizations/{organization:str}/audit", responses=errors(404), opt={QUERY: PAGE_QUERY})
-async def get_audit(
-    organization: FromPath[str], desk: AtDesk, limit: Limit = 50, cursor: Cursor = None
+@get("/organizations/{organization:str}/audit", responses=errors(404), opt={QUERY: AUDIT_QUERY})
+async def get_audit(  # noqa: PLR0913, PLR0917 - the framework takes a query by its names
+    organization: FromPath[str],
+    request: Request[Any, Any, Any],
+    desk: AtDesk,
+    kind: FromQuery[SubjectKind | None] = None,
+    by: FromQuery[str | None] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> ListView[EntryView]:
-    """Read an organization's audit log."""
+    """Read an organization's audit log: `kind` of what was changed, `by` the id of whoever did it."""
+    require_said(request, kind=kind)
     seals = desk.context.seals
+    wanted = AuditFilter(kind=kind, by=None if by is None else make_filter(by, field="by"))
     listing = await list_audit(
-        desk.context, desk.actor, organization_id(organization), page_at(seals, limit, cursor)
+        desk.context, desk.actor, organization_id(organization), wanted, page_at(seals, limit, cursor)
     )
-    return view_list(seals, listing, view_entry, lambda it: Position(created_at=it.at, id=it.id))
+    return view_list(seals, listing, view_entry, lambda it: Position(at=it.at, id=it.id))
 
 
 @post(
@@ -254,7 +260,7 @@ async def get_apps(
     listing = await apps.list_apps(
         desk.context, desk.actor, organization_id(organization), tenants, page_at(seals, limit, cursor)
     )
-    return view_list(seals, listing, view_app, lambda it: Position(created_at=it.created_at, id=it.id))
+    return view_list(seals, listing, view_app, lambda it: Position(at=it.created_at, id=it.id))
 
 
 @get("/apps/{app:str}", responses=errors(404))
@@ -296,7 +302,7 @@ async def get_users(
     """List users; for root keys."""
     seals = desk.context.seals
     listing = await users.list_users(desk.context, desk.actor, people, page_at(seals, limit, cursor))
-    return view_list(seals, listing, view_user, lambda it: Position(created_at=it.created_at, id=it.id))
+    return view_list(seals, listing, view_user, lambda it: Position(at=it.created_at, id=it.id))
 
 
 @get("/users/me", responses=errors())

@@ -6,13 +6,14 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from keystead.dashboard.door import AtDoor, Caller
-from keystead.dashboard.faults import errors_of
+from keystead.dashboard.faults import errors_of, fault_text
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.lists import by_field, lines_of
 from keystead.dashboard.problems import status_of
-from keystead.dashboard.render import page, redirect
+from keystead.dashboard.render import page, redirect, texts_of
 from keystead.dashboard.revisions import revision_of
 from keystead.dashboard.standing import InApp, in_app, say
+from keystead.dashboard.texts import Texts
 from keystead.dashboard.toasts import Toast
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.errors import InvalidInput, KeysteadError, Stale
@@ -51,7 +52,9 @@ async def post_settings(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Re
 async def post_origins(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Response[str]:
     """What the origins that are being typed will be read as; changes nothing."""
     await in_app(caller, app_id)
-    return page(caller.request, "apps/origins_check.html", origins=_checked(form.text("allowed_origins")))
+    return page(
+        caller.request, "apps/origins_check.html", origins=_checked(caller, form.text("allowed_origins"))
+    )
 
 
 @get("/apps/{app_id:str}/suspend")
@@ -118,7 +121,7 @@ def _settings_page(
         values=values,
         errors=errors,
         stale=stale,
-        origins=_checked(typed["allowed_origins"]),
+        origins=_checked(caller, typed["allowed_origins"]),
         may_change=here.may(Power.CHANGE_APPS),
         may_resume=_may_resume(here),
     )
@@ -147,6 +150,7 @@ def _may_resume(here: InApp) -> bool:
 def _values(app: App) -> Mapping[str, object]:
     return {
         "name": app.name,
+        "api_base_url": app.api_base_url or "",
         "allowed_origins": "\n".join(app.allowed_origins),
         "allowed_networks": "\n".join(app.allowed_networks),
         "last_key_protection": app.last_key_protection,
@@ -157,6 +161,7 @@ def _values(app: App) -> Mapping[str, object]:
 def _typed(form: Form) -> Mapping[str, object]:
     return {
         "name": form.text("name"),
+        "api_base_url": form.text("api_base_url"),
         "allowed_origins": form.text("allowed_origins"),
         "allowed_networks": form.text("allowed_networks"),
         "last_key_protection": form.flag("last_key_protection"),
@@ -167,6 +172,7 @@ def _typed(form: Form) -> Mapping[str, object]:
 def _draft(form: Form) -> AppChange:
     return AppChange(
         name=form.text("name"),
+        api_base_url=form.text("api_base_url") or None,
         allowed_origins=lines_of(form.text("allowed_origins")),
         allowed_networks=lines_of(form.text("allowed_networks")),
         last_key_protection=form.flag("last_key_protection"),
@@ -174,15 +180,16 @@ def _draft(form: Form) -> AppChange:
     )
 
 
-def _checked(text: str) -> list[Checked]:
-    return [_check(line) for line in lines_of(text)[:MAX_ORIGINS]]
+def _checked(caller: Caller, text: str) -> list[Checked]:
+    texts = texts_of(caller.request)
+    return [_check(line, texts) for line in lines_of(text)[:MAX_ORIGINS]]
 
 
-def _check(line: str) -> Checked:
+def _check(line: str, texts: Texts) -> Checked:
     try:
         return line, make_origin(line, field="allowed_origins"), None
     except InvalidInput as error:
-        return line, None, error.problem
+        return line, None, fault_text(texts, error)
 
 
 ROUTES = (

@@ -109,7 +109,7 @@ def _environment(text: str) -> Environment:
     try:
         return Environment(text)
     except ValueError:
-        raise InvalidInput("environment", "choose live or test") from None
+        raise InvalidInput("environment", "choose live or test", rule="choice") from None
 
 
 ROUTES = (get_apps, get_new_app, post_new_app)

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from keystead.dashboard.audit_log import Log, Wanted, as_csv, as_json_lines
+from keystead.dashboard.audit_log import Log, as_csv, as_json_lines, position_of
 from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.paging import trail_of
 from keystead.dashboard.render import HEADERS, AnyRequest, page
@@ -17,7 +17,7 @@ from keystead.dashboard.viewer import Crumb
 from keystead.domain.audit import Entry, SubjectKind
 from keystead.domain.keys import By, ByKind
 from keystead.domain.powers import Power, is_provider
-from keystead.ports.store import Page
+from keystead.ports.store import AuditFilter, Page
 from keystead.services.access import require
 from keystead.services.members import Membership, list_members
 
@@ -50,19 +50,19 @@ async def get_audit(caller: AtDoor, organization_id: FromPath[str]) -> Response[
     """A page of the log, the newest entries first."""
     here = await in_organization(caller, organization_id)
     wanted, trail = _wanted(caller.request), trail_of(caller.request)
-    entries, onward = await _log(caller, here, wanted).page(trail.page(ENTRIES_PER_PAGE))
+    found = await _log(caller, here, wanted).page(trail.page(ENTRIES_PER_PAGE))
     members = await _members(caller, here)
     return page(
         caller.request,
         "organization/audit.html",
         place=here.place("audit", Crumb(say(caller.request, "organization.audit"))),
         organization=here.organization,
-        entries=[_shown(here, members, it) for it in entries],
+        entries=[_shown(here, members, it) for it in found.items],
         kinds=KINDS,
         members=members,
         wanted=wanted,
         back=trail.back,
-        onward=None if onward is None else trail.beyond(onward),
+        onward=trail.on(found, position_of),
     )
 
 
@@ -91,14 +91,14 @@ async def _export(caller: Caller, organization_id: str, kind: Format) -> Stream:
     )
 
 
-def _log(caller: Caller, here: InOrganization, wanted: Wanted) -> Log:
+def _log(caller: Caller, here: InOrganization, wanted: AuditFilter) -> Log:
     return Log(context=caller.context, actor=here.actor, organization_id=here.organization.id, wanted=wanted)
 
 
-def _wanted(request: AnyRequest) -> Wanted:
+def _wanted(request: AnyRequest) -> AuditFilter:
     """What the address filters for; what is no filter of ours filters nothing."""
     kind, by = request.query_params.get("kind", ""), request.query_params.get("by", "")
-    return Wanted(
+    return AuditFilter(
         kind=SubjectKind(kind) if kind in set(KINDS) else None,
         by=by if 0 < len(by) <= _LONGEST_ID else None,
     )

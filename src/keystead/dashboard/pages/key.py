@@ -9,8 +9,8 @@ from litestar.params import FromPath
 from keystead.dashboard.door import AtDoor
 from keystead.dashboard.key_people import makers_of
 from keystead.dashboard.key_place import AtKey, at_key
-from keystead.dashboard.render import page
-from keystead.dashboard.rules import all_in_words
+from keystead.dashboard.render import page, texts_of
+from keystead.dashboard.rules import all_in_words, in_force
 from keystead.dashboard.tester import METHODS, attempt
 from keystead.domain.checkup import Finding, find
 from keystead.domain.keys import Key
@@ -31,7 +31,9 @@ async def get_key(caller: AtDoor, key_id: FromPath[str]) -> Response[str]:
         app=here.app,
         me=caller.user.id,
         makers=await makers_of(caller, here.actor, here.key.organization_id, [here.key]),
-        reads=all_in_words(here.key.constraints, caller.request),
+        reads=all_in_words(
+            here.key.type, here.key.constraints, here.public_methods, texts_of(caller.request)
+        ),
         findings=_findings(here),
         token=await _public_token(here),
         **_trial(here),
@@ -62,7 +64,7 @@ async def _public_token(here: AtKey) -> str | None:
 
 def _trial(here: AtKey) -> Mapping[str, Any]:
     asked = here.caller.request.query_params
-    rules = list(enumerate(here.key.constraints))
+    rules = list(enumerate(in_force(here.key.type, here.key.constraints, here.public_methods)))
     return {
         "trial": attempt(rules, asked.get("try-method", ""), asked.get("try-path", "")),
         "try_methods": [(it, it) for it in METHODS],

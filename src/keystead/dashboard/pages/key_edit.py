@@ -12,17 +12,17 @@ from keystead.dashboard.key_changes import differences
 from keystead.dashboard.key_form import (
     KeyForm,
     faults,
-    field_of,
     form_of,
     key_change,
     read_key_form,
     rearranged,
+    shown_at,
     zone_of,
 )
 from keystead.dashboard.key_place import AtKey, at_key
 from keystead.dashboard.pages.keys_new import builder, grantable
 from keystead.dashboard.problems import status_of
-from keystead.dashboard.render import Renderer, page, redirect
+from keystead.dashboard.render import Renderer, page, redirect, texts_of
 from keystead.dashboard.revisions import revision_of
 from keystead.dashboard.standing import say
 from keystead.dashboard.toasts import Toast
@@ -50,7 +50,7 @@ async def post_edit(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Respon
     again = rearranged(typed, wish)
     if again is not None or wish == "back":
         return await _form_page(here, again or typed, revision, form)
-    found = faults(typed, zone_of(caller.user.time_zone, typed))
+    found = faults(typed, zone_of(caller.user.time_zone, typed), texts_of(caller.request))
     if found:
         return await _form_page(here, typed, revision, form, found)
     if wish != "change" or revision != here.key.revision:
@@ -68,7 +68,7 @@ async def _change(here: AtKey, typed: KeyForm, revision: int, form: Form) -> Res
     except Stale:
         return _review_page(await at_key(caller, here.key.id, form), typed, revision)
     except KeysteadError as error:
-        found = {field_of(name): it for name, it in errors_of(caller.request, error).items()}
+        found = shown_at(errors_of(caller.request, error), typed)
         if PROOF_FIELD in found:
             return _review_page(here, typed, revision, found)
         return await _form_page(here, typed, revision, form, found, status_of(error))
@@ -96,7 +96,7 @@ async def _form_page(  # noqa: PLR0913, PLR0917 - what a form is made of
         revision=revision,
         errors=errors or {},
         scopes=await _scopes(here),
-        **builder(here.caller, typed, form),
+        **builder(here.caller, here.public_methods, typed, form),
     )
 
 
@@ -119,7 +119,7 @@ def _review_page(
         revision=here.key.revision,
         stale=stale,
         errors=errors or {},
-        changes=differences(here.key, typed, zone, renderer.reading(request)),
+        changes=differences(here.key, typed, zone, renderer.reading(request), here.public_methods),
         asks_proof=here.key.owner.kind is OwnerKind.INSTANCE,
     )
 

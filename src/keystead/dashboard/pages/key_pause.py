@@ -71,7 +71,7 @@ async def post_delete(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Resp
     exposed = form.text("do") == "exposed"
     try:
         if not exposed and form.text("typed") != DELETE:
-            raise InvalidInput("typed", say(caller.request, "keys.type-delete"))
+            raise InvalidInput("typed", f"write {DELETE}", rule="word", word=DELETE)
         if exposed or here.key.owner.kind is OwnerKind.INSTANCE:
             await prove(caller, form)
         reason = RevokedReason.COMPROMISED if exposed else RevokedReason.UNSPECIFIED

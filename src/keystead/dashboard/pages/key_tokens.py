@@ -111,7 +111,14 @@ async def _rotated(here: AtKey, form: Form, draft: Rotation) -> Response[str]:
         await prove(here.caller, form)
     made = await rotate_key(here.caller.context, here.actor, here.key.id, draft)
     after = replace(here, key=made.value)
-    return made_page(here.caller, made, after.place(), "keys.rolled-title")
+    return made_page(
+        here.caller,
+        made,
+        after.place(),
+        "keys.rolled-title",
+        app=here.app,
+        public_methods=here.public_methods,
+    )
 
 
 def _roll_page(here: AtKey, values: Mapping[str, str], error: KeysteadError | None = None) -> Response[str]:

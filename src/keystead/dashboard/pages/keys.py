@@ -15,14 +15,17 @@ from keystead.dashboard.paging import Trail, trail_of
 from keystead.dashboard.render import AnyRequest, page, texts_of
 from keystead.dashboard.standing import in_app, in_organization
 from keystead.dashboard.viewer import Crumb
+from keystead.domain.checkup import Finding
 from keystead.domain.keys import Key, KeyType, Status
 from keystead.domain.powers import Power
+from keystead.domain.tenants import Organization
 from keystead.domain.text import MAX_NAME_LENGTH
-from keystead.ports.store import KeyFilter, KeyOrder, Listing, Page, Position, TenantFilter
+from keystead.ports.store import KeyFilter, KeyOrder, Listing, Page, TenantFilter
 from keystead.services.access import may_change
 from keystead.services.apps import list_apps
 from keystead.services.context import Actor
-from keystead.services.reading import list_app_keys, list_organization_keys
+from keystead.services.organizations import get_organization
+from keystead.services.reading import list_app_keys, list_organization_keys, position_of
 
 KEYS_PER_PAGE = 25
 """Each row brings its menu along: with these a page stays well below 100 kB, compressed or not."""
@@ -40,12 +43,18 @@ class Wish:
     status: str = ""
     type: str = ""
     unused: str = ""
+    finding: str = ""
     sort: str = ""
 
     @property
     def filtered(self) -> bool:
         """Whether a filter is set: then an empty table says something else."""
-        return bool(self.q or self.status or self.type or self.unused)
+        return bool(self.q or self.status or self.type or self.unused or self.finding)
+
+    @property
+    def order(self) -> KeyOrder:
+        """How the table is sorted."""
+        return KeyOrder(self.sort or KeyOrder.NEWEST)
 
     @property
     def query(self) -> Mapping[str, str | None]:
@@ -55,6 +64,7 @@ class Wish:
             "status": self.status or None,
             "type": self.type or None,
             "unused": self.unused or None,
+            "finding": self.finding or None,
             "sort": self.sort or None,
         }
 
@@ -63,13 +73,14 @@ def wish_of(request: AnyRequest) -> Wish:
     """The wish that a request's address holds."""
     asked = request.query_params
     status, kind, unused = asked.get("status", ""), asked.get("type", ""), asked.get("unused", "")
-    sort = asked.get("sort", "")
+    sort, finding = asked.get("sort", ""), asked.get("finding", "")
     return Wish(
         q=asked.get("q", "").strip()[:MAX_NAME_LENGTH],
         status=status if status in set(Status) else "",
         type=kind if kind in set(KeyType) else "",
         unused=unused if unused in UNUSED else "",
-        sort=sort if sort in {KeyOrder.NAME, KeyOrder.USED} else "",
+        finding=finding if finding in set(Finding) else "",
+        sort=sort if sort in set(KeyOrder) - {KeyOrder.NEWEST} else "",
     )
 
 
@@ -82,7 +93,8 @@ def filter_of(caller: Caller, wish: Wish) -> KeyFilter:
         status=Status(wish.status) if wish.status else None,
         type=KeyType(wish.type) if wish.type else None,
         unused_since=now - UNUSED[wish.unused] if wish.unused else None,
-        order=KeyOrder(wish.sort or KeyOrder.NEWEST),
+        finding=Finding(wish.finding) if wish.finding else None,
+        order=wish.order,
     )
 
 
@@ -94,6 +106,7 @@ async def get_app_keys(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     found = await list_app_keys(
         caller.context, here.actor, here.app.id, filter_of(caller, wish), trail.page(KEYS_PER_PAGE)
     )
+    organization = await get_organization(caller.context, here.actor, here.app.organization_id)
     return page(
         caller.request,
         "keys/list.html",
@@ -102,7 +115,7 @@ async def get_app_keys(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
         app=here.app,
         may_make=here.may(Power.CHANGE_APP_KEYS),
         makers=await makers_of(caller, here.actor, here.app.organization_id, found.items),
-        **_shown(caller, here.actor, found, wish, trail),
+        **_shown(caller, here.actor, organization, found, wish, trail),
     )
 
 
@@ -125,14 +138,20 @@ async def get_organization_keys(caller: AtDoor, organization_id: FromPath[str]) 
         app=None,
         may_make=False,
         makers=await makers_of(caller, here.actor, here.organization.id, found.items),
-        **_shown(caller, here.actor, found, wish, trail, {it.id: it.name for it in apps.items}),
+        **_shown(
+            caller, here.actor, here.organization, found, wish, trail, {it.id: it.name for it in apps.items}
+        ),
     )
 
 
 def rows_of(
-    caller: Caller, actor: Actor, keys: Sequence[Key], apps: Mapping[str, str] | None = None
+    caller: Caller,
+    actor: Actor,
+    keys: Sequence[Key],
+    public_methods: tuple[str, ...],
+    apps: Mapping[str, str] | None = None,
 ) -> Sequence[ShownKey]:
-    """Keys as a table shows them to the caller."""
+    """Keys of an organization, with this ceiling for public ones, as a table shows them to the caller."""
     now = caller.context.clock()
     return [
         ShownKey(
@@ -140,29 +159,26 @@ def rows_of(
             now=now,
             changeable=may_change(actor.principal, key),
             app=(apps or {}).get(str(key.owner.id), ""),
+            public_methods=public_methods,
         )
         for key in keys
     ]
 
 
-def position_of(key: Key) -> Position:
-    """Where a key stands in its table."""
-    return Position(created_at=key.created_at, id=key.id)
-
-
 def _shown(  # noqa: PLR0913, PLR0917 - what a table is made of
     caller: Caller,
     actor: Actor,
+    organization: Organization,
     found: Listing[Key],
     wish: Wish,
     trail: Trail,
     apps: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
     return {
-        "rows": rows_of(caller, actor, found.items, apps),
+        "rows": rows_of(caller, actor, found.items, organization.ceiling.public_methods, apps),
         "wish": wish,
         "back": trail.back,
-        "onward": trail.on(found, position_of),
+        "onward": trail.on(found, lambda key: position_of(key, wish.order)),
         "me": caller.user.id,
     }
 

@@ -14,20 +14,21 @@ from keystead.dashboard.forms import PROOF_FIELD, Form, Sent
 from keystead.dashboard.key_form import (
     KeyForm,
     faults,
-    field_of,
     new_key,
     new_personal_key,
     read_key_form,
     rearranged,
+    shown_at,
     zone_of,
 )
 from keystead.dashboard.key_made import MADE, made_before, made_page
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect, texts_of
-from keystead.dashboard.rules import also_opened, in_words
+from keystead.dashboard.rules import also_opened, in_force, in_words
 from keystead.dashboard.standing import in_app, in_organization
 from keystead.dashboard.tester import METHODS, attempt
 from keystead.dashboard.viewer import Crumb, Place
+from keystead.domain.constraints import Constraint
 from keystead.domain.errors import InvalidInput, KeysteadError, ProofNeeded, TooManyAttempts
 from keystead.domain.ids import OrganizationId
 from keystead.domain.keys import Key, KeyType
@@ -59,6 +60,11 @@ class Bench:
     place: Place
     path: str
     back: str
+
+    @property
+    def public_methods(self) -> tuple[str, ...]:
+        """What a public key may do at most."""
+        return self.organization.ceiling.public_methods
 
     def zone(self, typed: KeyForm) -> tzinfo:
         """The time zone that a date is meant in."""
@@ -141,9 +147,11 @@ async def post_new_personal_key(caller: AtDoor, form: Sent) -> Response[str]:
     return await _step(await personal_bench(caller, form), form)
 
 
-def builder(caller: Caller, typed: KeyForm, form: Form | None = None) -> Mapping[str, Any]:
+def builder(
+    caller: Caller, public_methods: Sequence[str], typed: KeyForm, form: Form | None = None
+) -> Mapping[str, Any]:
     """What the constraints builder shows of what was typed: how each rule reads, and what the tester says."""
-    made, texts = typed.made, texts_of(caller.request)
+    made, texts = _in_force(typed, public_methods), texts_of(caller.request)
     return {
         "reads": {number: in_words(rule, texts) for number, rule in made},
         "warnings": {
@@ -154,6 +162,13 @@ def builder(caller: Caller, typed: KeyForm, form: Form | None = None) -> Mapping
         ),
         "try_methods": [(it, it) for it in METHODS],
     }
+
+
+def _in_force(typed: KeyForm, public_methods: Sequence[str]) -> Sequence[tuple[int, Constraint]]:
+    """The rules that can be made, as they will be judged; without any, what the ceiling alone says."""
+    made = typed.made
+    judged = in_force(typed.type, [rule for _, rule in made], public_methods)
+    return list(zip([number for number, _ in made] or [0], judged, strict=False))
 
 
 async def grantable(caller: Caller, actor: Actor, organization: Organization) -> Sequence[CatalogueScope]:
@@ -168,15 +183,14 @@ async def _step(bench: Bench, form: Form) -> Response[str]:
     again = rearranged(typed, wish)
     if again is not None or wish == "back":
         return await _form_page(bench, again or typed, once, form)
-    found = faults(typed, bench.zone(typed))
+    texts = texts_of(bench.caller.request)
+    found = faults(typed, bench.zone(typed), texts)
     if found:
         return await _form_page(bench, typed, once, form, found)
     if wish != "create":
         return _confirm_page(bench, typed, once)
     if form.text("typed") != CREATE:
-        return _confirm_page(
-            bench, typed, once, {"typed": texts_of(bench.caller.request).text("keys.type-create")}
-        )
+        return _confirm_page(bench, typed, once, {"typed": texts.text("fault.word", word=CREATE)})
     return await _create(bench, typed, once, form)
 
 
@@ -187,13 +201,14 @@ async def _create(bench: Bench, typed: KeyForm, once: str, form: Form) -> Respon
             await prove(caller, form)
         made = await bench.make(typed)
     except KeysteadError as error:
-        found = {field_of(name): it for name, it in errors_of(caller.request, error).items()}
+        found = shown_at(errors_of(caller.request, error), typed)
         if PROOF_FIELD in found or isinstance(error, ProofNeeded | TooManyAttempts):
             return _confirm_page(bench, typed, once, found, status_of(error))
         # What was sent belongs to another form than the first time: the next try is another.
         fresh = new_once() if isinstance(error, InvalidInput) else once
         return await _form_page(bench, typed, fresh, form, found, status_of(error))
-    return made_page(caller, made, _named(bench.place, made.value), MADE)
+    place = _named(bench.place, made.value)
+    return made_page(caller, made, place, MADE, app=bench.app, public_methods=bench.public_methods)
 
 
 async def _form_page(  # noqa: PLR0913, PLR0917 - what a form is made of
@@ -215,7 +230,7 @@ async def _form_page(  # noqa: PLR0913, PLR0917 - what a form is made of
         once=once,
         errors=errors or {},
         scopes=await grantable(caller, bench.actor, bench.organization),
-        **builder(caller, typed, form),
+        **builder(caller, bench.public_methods, typed, form),
     )
 
 
@@ -238,7 +253,7 @@ def _confirm_page(
         errors=errors or {},
         ends_at=expiry.expires_at or None,
         word=CREATE,
-        **builder(bench.caller, typed),
+        **builder(bench.caller, bench.public_methods, typed),
     )
 
 

@@ -17,6 +17,7 @@ from keystead.dashboard.viewer import Crumb, Place
 from keystead.domain.errors import KeysteadError
 from keystead.domain.ids import OrganizationId
 from keystead.domain.keys import Key, KeyType
+from keystead.domain.tenants import Organization
 from keystead.ports.store import KeyFilter, Page
 from keystead.services.context import Actor
 from keystead.services.drafts import NewPersonalKey
@@ -77,8 +78,9 @@ async def _keys(caller: Caller, actor: Actor, organization_id: OrganizationId) -
 def _page(
     caller: Caller, keys: Sequence[Key], values: Mapping[str, object], status: int = 200
 ) -> Response[str]:
-    actor = caller.actor(caller.organization_id)
-    rows = rows_of(caller, actor, keys)
+    actor, organization = caller.actor(caller.organization_id), values["organization"]
+    methods = organization.ceiling.public_methods if isinstance(organization, Organization) else ()
+    rows = rows_of(caller, actor, keys, methods)
     first = _first(rows)
     given: dict[str, Any] = {
         "token": None,

@@ -12,13 +12,14 @@ from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import CSP, AnyRequest, page, redirect
-from keystead.dashboard.signing import enter, let_in
+from keystead.dashboard.signing import enter, know_again, let_in
 from keystead.dashboard.toasts import Toast
 from keystead.domain.errors import KeysteadError, LinkClosed, SignedOut
 from keystead.domain.links import LinkKind
 from keystead.domain.text import make_name
 from keystead.services import accept
 from keystead.services.context import Context, Visit
+from keystead.services.devices import device_cookie
 from keystead.services.links import LINK_PATH, SECRET_QUERY, Looked, look_at
 from keystead.services.set_up import set_up
 from keystead.services.sign_up import sign_up
@@ -140,8 +141,10 @@ async def _join(opened: _Opened, _visit: Visit, _form: Form) -> Response[str]:
 
 
 async def _reset_password(opened: _Opened, visit: Visit, form: Form) -> Response[str]:
-    await accept.reset_password(opened.context, visit, opened.text, password=form.secret("password"))
-    return redirect(opened.request, "/sign-in", toast=Toast(message_id="toast.password-reset"))
+    user = await accept.reset_password(opened.context, visit, opened.text, password=form.secret("password"))
+    answer = redirect(opened.request, "/sign-in", toast=Toast(message_id="toast.password-reset"))
+    # Whoever is kept out by others who guess at the account gets in again this way.
+    return know_again(opened.request, answer, device_cookie(opened.context, user))
 
 
 async def _confirm(opened: _Opened, visit: Visit, _form: Form) -> Response[str]:

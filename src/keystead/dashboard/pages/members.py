@@ -121,7 +121,7 @@ def role_of(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise InvalidInput("role", "choose one of the roles") from None
+        raise InvalidInput("role", "choose one of the roles", rule="choice") from None
 
 
 def roles_for(principal: Principal) -> Sequence[Role]:
@@ -192,7 +192,7 @@ def _ask(  # noqa: PLR0913, PLR0917 - a form has this many parts
 
 
 def _position(found: Membership) -> Position:
-    return Position(created_at=found[0].created_at, id=found[1].id)
+    return Position(at=found[0].created_at, id=found[1].id)
 
 
 ROUTES = (get_members, get_role, post_role, get_remove, post_remove)

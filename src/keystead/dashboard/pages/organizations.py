@@ -215,7 +215,8 @@ def _lifetime_s(text: str) -> int | None:
     except (ValueError, OverflowError):
         seconds = 0
     if not 1 <= seconds <= MAX_LIFETIME_S:
-        raise InvalidInput("days", "write a number of days, such as 90, or leave it empty")
+        problem = "write a number of days, such as 90, or leave it empty"
+        raise InvalidInput("days", problem, rule="days")
     return seconds
 
 

@@ -14,6 +14,7 @@ from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import Renderer, page, redirect
+from keystead.dashboard.signing import let_in
 from keystead.dashboard.toasts import Toast
 from keystead.dashboard.viewer import Crumb, Place
 from keystead.domain.errors import InvalidInput, KeysteadError, NotFound
@@ -95,10 +96,11 @@ async def post_password(caller: AtDoor, form: Sent) -> Response[str]:
     """Change the password; the other sessions end."""
     try:
         await prove(caller, form)
-        await account.change_password(caller.context, caller.actor(None), password=form.secret("password"))
+        password = form.secret("password")
+        changed = await account.change_password(caller.context, caller.actor(None), password=password)
     except KeysteadError as error:
         return _password_page(caller, errors_of(caller.request, error), status=status_of(error))
-    return redirect(caller.request, "/profile", toast=Toast(message_id="toast.password-changed"))
+    return let_in(caller.request, changed, "/profile", toast=Toast(message_id="toast.password-changed"))
 
 
 @post("/profile/sessions/end")
@@ -186,7 +188,8 @@ def _language(caller: Caller, form: Form) -> str | UnsetType | None:
     renderer: Renderer = caller.request.app.state.renderer
     chosen = form.text("language")
     if chosen and chosen not in renderer.languages:
-        raise InvalidInput("language", "is not a language of these pages: choose one that is listed")
+        problem = "is not a language of these pages: choose one that is listed"
+        raise InvalidInput("language", problem, rule="language")
     return chosen or None
 
 

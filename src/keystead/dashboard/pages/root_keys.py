@@ -75,10 +75,11 @@ async def post_new_root_key(caller: AtDoor, form: Sent) -> Response[str]:
 def _draft(form: Form) -> NewRootKey:
     scopes = list(form.all("scopes"))
     if not scopes:
-        raise InvalidInput("scopes", "choose at least one: a key without can do nothing")
+        problem = "choose at least one: a key without can do nothing"
+        raise InvalidInput("scopes", problem, rule="no-scope")
     days = form.text("days")
     if days and days not in {str(it) for it in LIFETIMES_DAYS}:
-        raise InvalidInput("days", "choose one of the lifetimes")
+        raise InvalidInput("days", "choose one of the lifetimes", rule="choice")
     return NewRootKey(name=form.text("name"), scopes=scopes, expires_in=int(days) * _DAY_S if days else UNSET)
 
 

@@ -140,7 +140,7 @@ def _on(caller: Caller, message_id: str, scope: CatalogueScope) -> Response[str]
 
 
 def _position(scope: CatalogueScope) -> Position:
-    return Position(created_at=scope.created_at, id=scope.name)
+    return Position(at=scope.created_at, id=scope.name)
 
 
 ROUTES = (

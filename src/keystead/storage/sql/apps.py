@@ -33,6 +33,7 @@ COLUMNS = (
     _T.suspended_by_id,
     _T.deleted_at,
     _T.revision,
+    _T.api_base_url,
 )
 _KEPT = sa.select(*COLUMNS).where(_T.deleted_at.is_(None))
 _BY_ID = _KEPT.where(_T.id == sa.bindparam("wanted"))
@@ -57,6 +58,7 @@ def decode_app(row: Sequence[Any]) -> App:
         suspension=suspension_from_row(row[12], row[13], row[14]),
         deleted_at=row[15],
         revision=row[16],
+        api_base_url=row[17],
     )
 
 
@@ -124,4 +126,5 @@ def _encode(app: App) -> dict[str, object]:
         **suspension_to_row(app.suspension),
         "deleted_at": app.deleted_at,
         "revision": app.revision,
+        "api_base_url": app.api_base_url,
     }

@@ -6,10 +6,10 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from keystead.domain.ids import AppId, UserId
-from keystead.domain.instants import EPOCH
+from keystead.domain.instants import EPOCH, FAR
 from keystead.domain.keys import OwnerKind, Status
 from keystead.ports.store import KeyFilter, KeyOrder, Page
-from keystead.storage.sql.paging import labels_hold, name_holds
+from keystead.storage.sql.paging import fold, labels_hold, name_holds
 from keystead.storage.sql.schema import Instant, apps, keys, users
 
 Condition = sa.ColumnElement[bool]
@@ -17,12 +17,13 @@ Now = datetime | sa.BindParameter[datetime]
 
 _K = keys.c
 _LONG_AGO = sa.literal(EPOCH, Instant)
+_FAR_OFF = sa.literal(FAR, Instant)
 
 
 def matches(wanted: KeyFilter) -> list[Condition]:
     """What all hold for the keys that are wanted."""
     return [
-        _K.ephemeral if wanted.ephemeral else sa.not_(_K.ephemeral),
+        is_ephemeral(wanted=wanted.ephemeral),
         has_status(wanted.status, wanted.now),
         *_equals(wanted),
         *_owner_is(wanted),
@@ -33,21 +34,39 @@ def matches(wanted: KeyFilter) -> list[Condition]:
 
 
 def sorted_keys(statement: sa.Select[Any], order: KeyOrder, page: Page) -> sa.Select[Any]:
-    """The page's rows, and one beyond, by name or by last use: it begins after the key that `page` names."""
-    value, tie = _sorted_by(_K, order), _K.id
+    """The page's rows, and one beyond, in this order.
+
+    A page begins after the values that the one before ended with, not after the key that had them: that one
+    may have been renamed, used or deleted meanwhile.
+    """
+    value, ascending = _sorted_by(order)
     if page.after is not None:
-        before = keys.alias()
-        begin = sa.select(_sorted_by(before.c, order)).where(before.c.id == page.after.id).scalar_subquery()
-        place, last = sa.tuple_(value, tie), sa.tuple_(begin, sa.literal(page.after.id, tie.type))
-        statement = statement.where(place > last if order is KeyOrder.NAME else place < last)
-    ends = (value, tie) if order is KeyOrder.NAME else (value.desc(), tie.desc())
+        ended = fold(page.after.name) if order is KeyOrder.NAME else page.after.at
+        last = sa.tuple_(sa.literal(ended, value.type), sa.literal(page.after.id, _K.id.type))
+        place = sa.tuple_(value, _K.id)
+        statement = statement.where(place > last if ascending else place < last)
+    ends = (value, _K.id) if ascending else (value.desc(), _K.id.desc())
     return statement.order_by(*ends).limit(page.limit + 1)
 
 
-def _sorted_by(columns: Any, order: KeyOrder) -> sa.ColumnElement[Any]:  # noqa: ANN401 - a table's or an alias's
-    return (
-        columns.name_folded if order is KeyOrder.NAME else sa.func.coalesce(columns.last_used_at, _LONG_AGO)
-    )
+def _sorted_by(order: KeyOrder) -> tuple[sa.ColumnElement[Any], bool]:
+    """What keys are ordered by, as `services.reading.position_of` says it, and whether ascending."""
+    match order:
+        case KeyOrder.NEWEST:
+            return _K.created_at, False
+        case KeyOrder.NAME:
+            return _K.name_folded, True
+        case KeyOrder.USED:
+            return sa.func.coalesce(_K.last_used_at, _LONG_AGO), False
+        case KeyOrder.EXPIRY:
+            return sa.func.coalesce(_K.expires_at, _FAR_OFF), True
+        case _:
+            assert_never(order)
+
+
+def is_ephemeral(*, wanted: bool) -> Condition:
+    """Whether a key is ephemeral, or is not, as an equation: SQLite follows an index by no other."""
+    return _K.ephemeral == sa.literal(wanted)
 
 
 def expired(now: Now) -> Condition:

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from keystead.domain.checkup import Survey
 from keystead.domain.granting import MAX_EPHEMERAL_LIFETIME
 from keystead.domain.ids import AppId, KeyId, OrganizationId, UserId
-from keystead.domain.keys import Key, Status, Version
-from keystead.ports.store import KeyFilter, KeyOrder, Listing, Page
-from keystead.storage.sql.key_filter import Condition, expired, has_status, matches, owned_by, sorted_keys
-from keystead.storage.sql.paging import fetch_rows
+from keystead.domain.keys import Key, Owner, OwnerKind, Status, Version
+from keystead.ports.store import KeyFilter, Listing, Owned, Page
+from keystead.storage.sql.checkup import survey, worth_a_look
+from keystead.storage.sql.key_filter import (
+    Condition,
+    expired,
+    has_status,
+    is_ephemeral,
+    matches,
+    owned_by,
+    sorted_keys,
+)
 from keystead.storage.sql.schema import Instant, keys, versions
 from keystead.storage.sql.seam import Work
 from keystead.storage.sql.users import next_number
@@ -33,6 +43,10 @@ _VERSION_OF_DIGEST = sa.select(_V.key_id).where(_V.digest == sa.bindparam("diges
 _BY_ID = ONE_KEY.where(_V.key_id == sa.bindparam("key_id"))
 _BY_DIGEST = ONE_KEY.where(_V.key_id == _VERSION_OF_DIGEST.correlate(None).scalar_subquery())
 
+_OWNED = sa.select(
+    _K.id, _K.owner_kind, sa.func.coalesce(_K.app_id, _K.user_id).label("owner_id"), _K.organization_id
+)
+
 _INSERT = sa.insert(keys).values(number=next_number(_K.number))
 _UPDATE = sa.update(keys).where(_K.id == sa.bindparam("key_id"))
 _INSERT_VERSIONS = sa.insert(versions)
@@ -51,7 +65,7 @@ _USABLE = (
     sa.select(_K.id)
     .where(
         _K.app_id == sa.bindparam("app_id"),
-        sa.not_(_K.ephemeral),
+        is_ephemeral(wanted=False),
         has_status(Status.ACTIVE, _NOW),
         sa.exists().where(_V.key_id == _K.id, sa.or_(_V.retires_at.is_(None), _V.retires_at > _NOW)),
     )
@@ -74,6 +88,11 @@ class SqlKeys:
         """By the unique digest of any version."""
         return decode_one_key(await self._work.rows(_BY_DIGEST, {"digest": digest}))
 
+    async def owned(self, key_ids: Sequence[KeyId]) -> Mapping[KeyId, Owned]:
+        """By the primary key."""
+        rows = await self._work.rows(_OWNED.where(_K.id.in_(key_ids)))
+        return {it.id: Owned(_owner_of(it), it.organization_id) for it in rows}
+
     async def insert(self, key: Key) -> None:
         uses = {"use_count": key.use_count, "last_used_at": key.last_used_at}
         await self._work.change(_INSERT, {**encode_key(key), **uses})
@@ -88,14 +107,13 @@ class SqlKeys:
         await self._insert_versions(after, [at for at, v in enumerate(after.versions) if v.id not in stored])
 
     async def list(self, wanted: KeyFilter, page: Page) -> Listing[Key]:
-        """Newest first, in the order of an index; two queries, whatever the page's length."""
+        """Two queries, whatever the page's length and wherever it begins; see `KeyOrder` for their cost."""
         statement = sa.select(*KEY_COLUMNS).where(*matches(wanted))
-        if wanted.order is KeyOrder.NEWEST:
-            rows, more = await fetch_rows(self._work, statement, page, order=_ORDER)
-        else:
-            found = await self._work.rows(sorted_keys(statement, wanted.order, page))
-            rows, more = found[: page.limit], len(found) > page.limit
-        return Listing(items=await with_versions(self._work, rows), more=more)
+        if wanted.finding is not None:
+            statement = statement.where(worth_a_look(wanted.finding, wanted.now))
+        rows = await self._work.rows(sorted_keys(statement, wanted.order, page))
+        keys = await with_versions(self._work, rows[: page.limit])
+        return Listing(items=keys, more=len(rows) > page.limit)
 
     async def count_live(self, owner_id: AppId | UserId, now: datetime) -> int:
         """Reads the owner's rows only."""
@@ -104,6 +122,10 @@ class SqlKeys:
     async def any_usable(self, app_id: AppId, now: datetime) -> bool:
         """By the app's index, from the newest to the first that is."""
         return await self._work.row(_USABLE, {"app_id": app_id, "now": now}) is not None
+
+    async def survey(self, app_id: AppId, now: datetime) -> Survey:
+        """By the app's index."""
+        return await survey(self._work, app_id, now)
 
     async def unrevoked(
         self, *, organization_id: OrganizationId | None = None, owner_id: AppId | UserId | None = None
@@ -145,6 +167,10 @@ class SqlKeys:
     async def _update_versions(self, some: Iterable[Version]) -> None:
         rows = [{"version_id": v.id, "retires": v.retires_at, "kept": v.token} for v in some]
         await self._work.change_each(_UPDATE_VERSIONS, rows)
+
+
+def _owner_of(row: sa.Row[Any]) -> Owner:
+    return Owner(kind=OwnerKind(row.owner_kind), id=row.owner_id)
 
 
 def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> Mapping[str, object]:

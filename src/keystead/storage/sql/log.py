@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from keystead.domain.audit import Entry, Subject, SubjectKind
 from keystead.domain.ids import OrganizationId
 from keystead.domain.keys import By, ByKind
-from keystead.ports.store import Listing, Page
+from keystead.ports.store import AuditFilter, Listing, Page
 from keystead.storage.sql.paging import fetch_page
 from keystead.storage.sql.schema import audit, changes
 from keystead.storage.sql.seam import Work
@@ -88,9 +88,13 @@ class SqlAudit:
         """One statement for all."""
         await self._work.change_each(_INSERT, [_encode(entry) for entry in entries])
 
-    async def list(self, organization_id: OrganizationId, page: Page) -> Listing[Entry]:
-        """In the order of the organization's index."""
+    async def list(self, organization_id: OrganizationId, wanted: AuditFilter, page: Page) -> Listing[Entry]:
+        """In the order of an index: the organization's, or that of what is wanted of it."""
         statement = sa.select(*_COLUMNS).where(_A.organization_id == organization_id)
+        if wanted.kind is not None:
+            statement = statement.where(_A.subject_kind == wanted.kind)
+        if wanted.by is not None:
+            statement = statement.where(_A.by_id == wanted.by)
         return await fetch_page(self._work, statement, page, order=(_A.at, _A.id), decode=_decode)
 
     async def newest_at(self) -> datetime | None:

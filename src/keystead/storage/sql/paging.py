@@ -21,23 +21,16 @@ async def fetch_page(
     order: tuple[sa.Column[Any], sa.Column[Any]],
     decode: Decode[T],
 ) -> Listing[T]:
-    """The page of `statement` ordered by `order`, an instant and an id, descending."""
-    rows, more = await fetch_rows(work, statement, page, order=order)
-    return Listing(items=[decode(row) for row in rows], more=more)
+    """The page of `statement` ordered by `order`, an instant and an id, descending.
 
-
-async def fetch_rows(
-    work: Work, statement: Statement, page: Page, *, order: tuple[sa.Column[Any], sa.Column[Any]]
-) -> tuple[Sequence[sa.Row[Any]], bool]:
-    """The rows of a page, and whether more follow: one row beyond the page is asked for to know."""
+    One row beyond the page is asked for, to know whether more follow.
+    """
     at, identifier = order
     if page.after is not None:
-        after = sa.tuple_(
-            sa.literal(page.after.created_at, at.type), sa.literal(page.after.id, identifier.type)
-        )
+        after = sa.tuple_(sa.literal(page.after.at, at.type), sa.literal(page.after.id, identifier.type))
         statement = statement.where(sa.tuple_(at, identifier) < after)
     rows = await work.rows(statement.order_by(at.desc(), identifier.desc()).limit(page.limit + 1))
-    return rows[: page.limit], len(rows) > page.limit
+    return Listing(items=[decode(row) for row in rows[: page.limit]], more=len(rows) > page.limit)
 
 
 def fold(text: str) -> str:

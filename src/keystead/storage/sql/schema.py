@@ -55,7 +55,7 @@ class Text(sa.types.TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         if value is not None and "\0" in value:
-            raise InvalidInput("text", "must not hold the character U+0000")
+            raise InvalidInput("text", "must not hold the character U+0000", rule="unprintable")
         return value
 
 
@@ -138,6 +138,7 @@ apps = sa.Table(
     _json("allowed_networks"),
     sa.Column("last_key_protection", sa.Boolean, nullable=False),
     sa.Column("self_rotation", sa.Boolean, nullable=False),
+    _text("api_base_url", nullable=True),
     _json("labels"),
     _json("metadata"),
     _instant("created_at"),
@@ -183,6 +184,24 @@ members = sa.Table(
     sa.Index(None, "user_id"),
 )
 
+
+def _lists_of(owner: str) -> tuple[sa.Index, ...]:
+    """What lists of an owner's keys follow: by time or by name those not revoked, by time those that are.
+
+    Not by last use: it changes each second, and would have all of a key's indexes written anew each time.
+    """
+    return (
+        _where("revoked_at IS NULL", f"ix_keys_{owner}_live", owner, "ephemeral", "created_at", "id"),
+        _where("revoked_at IS NULL", f"ix_keys_{owner}_name", owner, "ephemeral", "name_folded", "id"),
+        _where("revoked_at IS NOT NULL", f"ix_keys_{owner}_revoked", owner, "ephemeral", "created_at", "id"),
+    )
+
+
+def _where(condition: str, name: str, *columns: str) -> sa.Index:
+    held = sa.text(condition)
+    return sa.Index(name, *columns, sqlite_where=held, postgresql_where=held)
+
+
 _OWNER_AGREES = """
     (owner_kind = 'app' AND app_id IS NOT NULL AND user_id IS NULL AND organization_id IS NOT NULL)
     OR (owner_kind = 'user' AND app_id IS NULL AND user_id IS NOT NULL AND organization_id IS NOT NULL)
@@ -223,8 +242,8 @@ keys = sa.Table(
     _text("start"),
     _text("last4"),
     sa.CheckConstraint(_OWNER_AGREES, name="owner_agrees"),
-    sa.Index(None, "organization_id", "created_at", "id"),
-    sa.Index(None, "app_id", "created_at", "id"),
+    *_lists_of("organization_id"),
+    *_lists_of("app_id"),
     sa.Index(None, "user_id", "created_at", "id"),
     sa.Index(None, "created_by_id"),
     sa.Index(None, "expires_at"),
@@ -243,8 +262,12 @@ versions = sa.Table(
     _instant("retires_at", nullable=True),
     _text("token", nullable=True),
     *_use(),
+    # Belongs to `UseStore` likewise.
+    _instant("origin_seen_at", nullable=True),
     # Instants may be equal; the position says which version is the newest.
     sa.UniqueConstraint("key_id", "position"),
+    # Whether one was seen is asked of all keys of an app, and few ever are.
+    _where("origin_seen_at IS NOT NULL", "ix_versions_key_id_seen", "key_id"),
 )
 
 scopes = sa.Table(
@@ -274,6 +297,8 @@ audit = sa.Table(
     _text("request_id", nullable=True),
     sa.Column("epoch", sa.BigInteger),
     sa.Index(None, "organization_id", "at", "id"),
+    sa.Index(None, "organization_id", "subject_kind", "at", "id"),
+    sa.Index(None, "organization_id", "by_id", "at", "id"),
     sa.Index(None, "at"),
 )
 

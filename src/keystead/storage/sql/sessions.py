@@ -116,6 +116,11 @@ class SqlSessions:
         values = {"last_seen_at": session.last_seen_at, "proven_at": session.proven_at}
         return await self._work.change(changed.values(values)) == 1
 
+    async def renew(self, session_id: SessionId, digest: bytes) -> bool:
+        """By the primary key."""
+        renewed = sa.update(sessions).where(_T.id == session_id).values(digest=digest)
+        return await self._work.change(renewed) == 1
+
     async def delete(self, session_id: SessionId) -> bool:
         """By the primary key."""
         return await self._work.change(sa.delete(sessions).where(_T.id == session_id)) == 1

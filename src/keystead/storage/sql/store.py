@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from keystead.domain.errors import Unavailable
-from keystead.ports.store import Used
+from keystead.ports.store import Seen, Used
 from keystead.storage.sql.apps import SqlApps
 from keystead.storage.sql.engine import GLANCE, READ, WRITE, is_postgresql
 from keystead.storage.sql.keys import SqlKeys
@@ -21,7 +21,7 @@ from keystead.storage.sql.seam import Work, guarded, to_the_end
 from keystead.storage.sql.sessions import SqlSessions
 from keystead.storage.sql.small import SqlFacts, SqlIdempotency, SqlScopes
 from keystead.storage.sql.users import SqlMembers, SqlUsers
-from keystead.storage.sql.uses import add_uses
+from keystead.storage.sql.uses import add_uses, see_origins
 
 WRITE_LOCK = int.from_bytes(b"keystead")
 """The advisory lock that every write on PostgreSQL holds until its commit."""
@@ -81,6 +81,11 @@ class SqlStore:
         """See `ports.store.UseStore`. A write like any, lest two nodes' flushes lock each other out."""
         async with self._alone() as work:
             await add_uses(work, used)
+
+    async def see_origins(self, seen: Sequence[Seen]) -> None:
+        """See `ports.store.UseStore`."""
+        async with self._alone() as work:
+            await see_origins(work, seen)
 
     async def now(self) -> datetime | None:
         """The database server's clock, as aware UTC; None for SQLite, which has ours."""

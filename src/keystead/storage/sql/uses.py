@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from keystead.ports.store import Used
+from keystead.ports.store import Seen, Used
 from keystead.storage.sql.schema import keys, versions
 from keystead.storage.sql.seam import Work
 
@@ -20,6 +20,12 @@ async def add_uses(work: Work, used: Sequence[Used]) -> None:
     rows = {"rows": msgspec.json.encode(used).decode()}
     for statement in _ADD[work.is_postgresql]:
         await work.change(statement, rows)
+
+
+async def see_origins(work: Work, seen: Sequence[Seen]) -> None:
+    """One statement by primary keys, likewise."""
+    if seen:
+        await work.change(_SEE[work.is_postgresql], {"rows": msgspec.json.encode(seen).decode()})
 
 
 # SQLAlchemy has no words for a table of JSON that both databases understand. A row is a `Used`, as an array.
@@ -46,4 +52,20 @@ def _add_to(table: str, column: str, rows: str) -> sa.TextClause:
 _ADD = {
     is_postgresql: (_add_to(versions.name, "version_id", rows), _add_to(keys.name, "key_id", rows))
     for is_postgresql, rows in _ROWS.items()
+}
+
+# A row is a `Seen`.
+_SEEN = {
+    True: "SELECT it->>0 AS id, CAST(it->>1 AS bigint) AS at"
+    " FROM json_array_elements(CAST(:rows AS json)) AS it",
+    False: "SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS at"
+    " FROM json_each(:rows)",
+}
+_SEE = {
+    is_postgresql: sa.text(
+        f"UPDATE {versions.name} SET origin_seen_at = seen.at FROM ({rows}) AS seen"  # noqa: S608 - names of ours
+        f" WHERE {versions.name}.id = seen.id"
+        f" AND ({versions.name}.origin_seen_at IS NULL OR {versions.name}.origin_seen_at < seen.at)"
+    )
+    for is_postgresql, rows in _SEEN.items()
 }

@@ -32,6 +32,7 @@ VERSION_COLUMNS = (
     _V.token,
     _V.use_count,
     _V.last_used_at,
+    _V.origin_seen_at,
 )
 KEY_COLUMNS = (
     _K.id,
@@ -92,6 +93,7 @@ def decode_version(row: Sequence[Any]) -> Version:
         token=row[6],
         use_count=row[7],
         last_used_at=row[8],
+        origin_seen_at=row[9],
     )
 
 
@@ -177,6 +179,7 @@ def encode_version(key: Key, position: int) -> dict[str, object]:
         "token": version.token,
         "use_count": version.use_count,
         "last_used_at": version.last_used_at,
+        "origin_seen_at": version.origin_seen_at,
     }
 
 

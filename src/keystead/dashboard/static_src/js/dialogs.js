@@ -57,13 +57,16 @@ async function show(address, request = {}) {
   } catch {
     // Below: the server is away.
   }
-  if (document.querySelector("#dialog[open]")) excuse();
-  else document.dispatchEvent(new CustomEvent("keystead:away"));
+  document.dispatchEvent(new CustomEvent("keystead:away"));
 }
 
 // What lies outside an open dialog is neither seen nor heard, so this one says itself that nothing came back.
-function excuse() {
-  const content = document.querySelector(`#dialog ${CONTENT}`);
+document.addEventListener("keystead:away", () => {
+  const content = document.querySelector(`#dialog[open] ${CONTENT}`);
+  if (content) excuse(content);
+});
+
+function excuse(content) {
   const note = document.createElement("p");
   note.className = "callout bad";
   note.setAttribute("role", "alert");

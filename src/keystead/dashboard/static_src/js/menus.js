@@ -31,15 +31,17 @@ document.addEventListener(
 );
 
 document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && event.target.closest?.(OPEN);
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+  event.stopImmediatePropagation();
+  event.preventDefault();
+});
+
+document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.("details[data-menu]");
   if (!menu) return;
-  if (event.key === "Escape" && menu.open) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-    event.stopImmediatePropagation();
-    event.preventDefault();
-    return;
-  }
   const step = { ArrowDown: 1, ArrowUp: -1, Home: 0, End: 0 }[event.key];
   if (step === undefined || event.target.matches("input, select")) return;
   if (!menu.open && event.key !== "ArrowDown") return;
