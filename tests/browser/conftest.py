@@ -2,28 +2,23 @@
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from keystead.domain.keys import Environment
 from keystead.domain.tokens import TokenKind, make_token
+from tests.browser.chromium import chromium
+from tests.browser.homes import Home, Visit, opened_home
+from tests.browser.looks import SCREENS
 from tests.servers import free_port, running
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+TIMEOUT_MS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,42 +46,46 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 # Not for the session: while Playwright runs, its event loop keeps all others in the process from running.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dwelling:
-    """A server with an operator, who is the owner of an organization of their own."""
-
-    url: str
-    email: str = "ada@example.com"
-    password: str = "correct horse battery"
-
-    def sign_in(self, page: Page) -> None:
-        """Sign the operator in, with the form."""
-        page.goto(f"{self.url}/sign-in")
-        page.get_by_label("E-mail").fill(self.email)
-        page.get_by_label("Password").fill(self.password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/apps")
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A server for the journeys of one module, each of which has people of its own there."""
+    with opened_home(tmp_path_factory.mktemp("home")) as home:
+        yield home
 
 
 @pytest.fixture
-def dwelling(tmp_path: Path) -> Iterator[Dwelling]:
-    """A server with its first operator; a fresh one each time, since it counts how often people sign in."""
-    folder, port = tmp_path, free_port()
-    dwelling = Dwelling(url=f"http://localhost:{port}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KEYSTEAD_DATA", str(folder / "data"))
-        patch.setenv("KEYSTEAD_PORT", str(port))
-        patch.setenv("KEYSTEAD_ADMIN_EMAIL", dwelling.email)
-        patch.setenv("KEYSTEAD_ADMIN_PASSWORD", dwelling.password)
-        command = [Path(sys.executable).with_name("keystead"), "serve"]
-        with running(command, port=port, log=folder / "log"):
-            yield dwelling
+def visit(home: Home, page: Page, context: BrowserContext, another: Callable[[], Page]) -> Visit:
+    """The owner of a new organization, signed in and at the list of apps."""
+    visit = Visit(home=home, person=home.person(), page=page, another=another)
+    home.enter(context, visit.person)
+    visit.open("/apps")
+    return visit
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How the browsers of a test are: as a desktop's, but for what its parameter `context` says."""
+    spec = getattr(request.node, "callspec", None)
+    return {"viewport": SCREENS["desktop"], **(spec.params.get("context", {}) if spec else {})}
+
+
+@pytest.fixture
+def another(browser: Browser, kind: dict[str, Any]) -> Iterator[Callable[[], Page]]:
+    """Opens a page in a browser of the same kind, with which nobody is signed in."""
+    with ExitStack() as stack:
+
+        def opened() -> Page:
+            context = browser.new_context(**kind)
+            stack.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(TIMEOUT_MS)
+            return page
+
+        yield opened
 
 
 @pytest.fixture
@@ -96,9 +95,8 @@ def faults() -> list[str]:
 
 
 @pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    wanted = {"viewport": {"width": 1440, "height": 900}, **getattr(request, "param", {})}
-    context = browser.new_context(**wanted)
+def context(browser: Browser, kind: dict[str, Any]) -> Iterator[BrowserContext]:
+    context = browser.new_context(**kind)
     yield context
     context.close()
 
@@ -106,7 +104,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
 @pytest.fixture
 def page(context: BrowserContext, faults: list[str]) -> Page:
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(TIMEOUT_MS)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda it: faults.append(it.text) if it.type in {"error", "warning"} else None)
     return page

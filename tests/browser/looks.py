@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 WIDTHS = {"desktop": 1440, "phone": 390}
+SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 VIOLATIONS = """async () => (await axe.run()).violations.map(
     it => `${it.id}: ${it.nodes.map(node => node.target).join(', ')}`)"""
@@ -23,17 +24,21 @@ looks = pytest.mark.parametrize(
 )
 """Runs a test at both widths in both themes."""
 
+screens = pytest.mark.parametrize(
+    "context", [{"viewport": it} for it in SCREENS.values()], ids=SCREENS, indirect=True
+)
+"""Runs a journey on both kinds of screen."""
+
 ways = pytest.mark.parametrize(
     "context",
     [
-        {"viewport": {"width": width, "height": 844}, "java_script_enabled": scripts}
-        for width in WIDTHS.values()
-        for scripts in (True, False)
+        *({"viewport": it} for it in SCREENS.values()),
+        {"viewport": SCREENS["phone"], "java_script_enabled": False},
     ],
-    ids=[f"{name}-{it}" for name in WIDTHS for it in ("scripts", "plain")],
+    ids=[*SCREENS, "plain"],
     indirect=True,
 )
-"""Runs a journey at both widths, with scripts and without."""
+"""Runs a journey on both kinds of screen, and without scripts."""
 
 
 def judge(page: Page) -> None:

@@ -13,7 +13,11 @@ from tests.entrance import bare_entrance
 
 port, *folders = sys.argv[1:]
 app = make_dashboard(
-    House(support_url="https://support.example", docs_url="https://docs.example"),
+    House(
+        support_url="https://support.example",
+        docs_url="https://docs.example",
+        public_url=f"http://127.0.0.1:{port}",
+    ),
     entrance=bare_entrance(lambda: time.time_ns() // 1_000_000),
     pieces=True,
     locales=Path(folders[0]) if folders else LOCALES,

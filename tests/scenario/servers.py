@@ -32,18 +32,25 @@ def new_root_token() -> str:
 
 
 def serve_command(
-    folder: Path, *, port: int, root: str, database_url: str | None = None, **settings: str
+    folder: Path,
+    *,
+    port: int,
+    root: str,
+    database_url: str | None = None,
+    around: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> Command:
     """What starts a server on `folder`'s data, with nothing of our own environment but the path.
 
-    `settings` are `KEYSTEAD_*` variables without that beginning.
+    `settings` are `KEYSTEAD_*` variables without that beginning; `around` is what else it finds there.
     """
     root_file = folder / "root"
     root_file.write_text(root)
     environ = {"DATA": str(folder / "data"), "PORT": str(port), "ROOT_KEY_FILE": str(root_file), **settings}
     if database_url is not None:
         environ["DATABASE_URL"] = database_url
-    variables = [f"KEYSTEAD_{name}={value}" for name, value in environ.items()]
+    ours = {f"KEYSTEAD_{name}": value for name, value in environ.items()}
+    variables = [f"{name}={value}" for name, value in {**(around or {}), **ours}.items()]
     program = Path(sys.executable).with_name("keystead")
     return ["env", "-i", f"PATH={os.environ['PATH']}", *variables, program, "serve"]
 
@@ -108,6 +115,7 @@ def run_keystead(
     database_url: str | None = None,
     root: str | None = None,
     port: int | None = None,
+    around: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Iterator[Keystead]:
     """Run what `serve_command` says until the block ends, entered once it judges keys.
@@ -115,7 +123,9 @@ def run_keystead(
     The log is `folder/log`.
     """
     port, root = port or free_port(), root or new_root_token()
-    command = serve_command(folder, port=port, root=root, database_url=database_url, **settings)
+    command = serve_command(
+        folder, port=port, root=root, database_url=database_url, around=around, **settings
+    )
     with (
         running(command, port=port, log=folder / "log") as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
