@@ -6,7 +6,7 @@ SWAGGER := src/keystead/api/static/swagger-ui
 DASHBOARD := src/keystead/dashboard
 export PYTHON
 
-.PHONY: setup run test lint types imports bench lock docs
+.PHONY: setup run test lint types imports bench lock docs screenshots pictures
 .DEFAULT_GOAL := setup
 
 setup: .venv/.runtime $(SWAGGER)/swagger-ui-bundle.js $(DASHBOARD)/static/manifest.json .venv/.locales
@@ -36,6 +36,16 @@ bench: setup .venv/.dev
 docs: .venv/.dev
 	@$(BIN)/python -m scripts.settings_docs
 	@$(BIN)/python -m scripts.tables_docs
+
+# For review; `make screenshots FOLDER=/elsewhere`. `make pictures` takes those that the docs show, to be committed.
+FOLDER ?= screenshots
+screenshots: setup .venv/.dev
+	@scripts/system-packages chromium faketime
+	@$(BIN)/python -m scripts.screenshots "$(FOLDER)"
+
+pictures: setup .venv/.dev
+	@scripts/system-packages chromium faketime
+	@$(BIN)/python -m scripts.screenshots --docs
 
 # Compiled in an environment of its own. `--universal`: one lock for Linux and macOS; no index is named.
 COMPILE = .lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -75,7 +85,7 @@ $(SWAGGER)/swagger-ui-bundle.js: node_modules/.package-lock.json
 	@cd node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js favicon-32x32.png "$(CURDIR)/$(SWAGGER)"
 	@touch $@
 
-$(DASHBOARD)/static/manifest.json: node_modules/.package-lock.json scripts/assets.py $(wildcard $(DASHBOARD)/static_src/* $(DASHBOARD)/static_src/*/*)
+$(DASHBOARD)/static/manifest.json: node_modules/.package-lock.json scripts/assets.py scripts/fonts.mjs $(wildcard $(DASHBOARD)/static_src/* $(DASHBOARD)/static_src/*/*)
 	@$(PYTHON) -m scripts.assets
 
 .venv/.locales: .venv/.runtime scripts/locales.py $(wildcard $(DASHBOARD)/locales/*/ $(DASHBOARD)/locales/*/*.po)

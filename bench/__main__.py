@@ -6,7 +6,7 @@ The page is made from the last result of each part.
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import beside, over_http, process, revoke, writes
+from bench import beside, dashboard, over_http, process, revoke, writes
 from bench.page import write_page
 from bench.table import Told, keep, kept, say
 
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[], Told]] = {
     "peers": beside.measure,
     "revoke": revoke.measure,
     "writes": writes.measure,
+    "dashboard": dashboard.measure,
 }
 
 

@@ -21,7 +21,7 @@ from bench.seed import PATH, token_of
 from keystead import logs
 from keystead.domain.tokens import Token
 from keystead.domain.verdict import Attempt, Demands
-from keystead.ports.store import Used
+from keystead.ports.store import Seen, Used
 from keystead.services.context import Context
 from keystead.services.verify import verify
 from keystead.settings import load_settings
@@ -40,6 +40,9 @@ class _Nowhere:
     """Where counted uses go here."""
 
     async def add_uses(self, used: Sequence[Used]) -> None:
+        """Forget them."""
+
+    async def see_origins(self, seen: Sequence[Seen]) -> None:
         """Forget them."""
 
 

@@ -84,8 +84,11 @@ _LOOSEN = (
     *(
         f"DROP INDEX IF EXISTS ix_keys_{columns}"
         for columns in (
-            "organization_id_created_at_id",
-            "app_id_created_at_id",
+            *(
+                f"{owner}_{it}"
+                for owner in ("organization_id", "app_id")
+                for it in ("live", "name", "revoked")
+            ),
             "user_id_created_at_id",
             "created_by_id",
             "expires_at",

@@ -1,6 +1,7 @@
-"""Build the files that the dashboard's pages load: `python -m scripts.assets`. The standard library only.
+"""Build the files that the dashboard's pages load: `python -m scripts.assets`; with Node, for the fonts.
 
 Style sheets and scripts of `static_src/` become one file each; htmx and the fonts come from `node_modules/`.
+The fonts that every page loads keep only what pages write with: a first visit is to stay below 100 kB.
 Every file is named by its content, `name.<hash>.ext`, so that it may be kept for ever; `manifest.json` has
 the names.
 """
@@ -8,7 +9,9 @@ the names.
 import json
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +24,13 @@ MODULES = ROOT / "node_modules"
 LAYERS = ("tokens", "base", "frame", "pieces", "pages")
 """The style sheets, in the order of their cascade layers: what comes later wins."""
 
+_ASCII = "".join(map(chr, range(0x20, 0x7F)))
+_LATIN = _ASCII + "".join(map(chr, range(0xA0, 0x100)))
+_MARKS = "".join(
+    map(chr, (*range(0x2013, 0x203B), 0x20AC, 0x2122, *range(0x2190, 0x2194), 0x2212, 0x131, 0x152, 0x153))
+)
+"""Dashes, quotation marks, dots and arrows, and the letters that Western European texts have besides."""
+
 FONTS = {
     "@fontsource-variable/inter": ("inter-latin-wght-normal", "inter-latin-ext-wght-normal"),
     "@fontsource-variable/jetbrains-mono": (
@@ -28,6 +38,13 @@ FONTS = {
         "jetbrains-mono-latin-ext-wght-normal",
     ),
 }
+SMALLER = {
+    "inter-latin-wght-normal": (_LATIN + _MARKS, "400", "700"),
+    # Tokens and ids are ASCII, and our style sheets switch ligatures off.
+    "jetbrains-mono-latin-wght-normal": (_ASCII + "\u2013\u00b7\u2022\u2026", "400", "600", "plain"),
+}
+"""What is kept of fonts that every page loads, as `fonts.mjs` takes it."""
+
 _HASH_CHARACTERS = 12
 _URL = re.compile(r'url\("([^"]+)"\)')
 
@@ -48,12 +65,23 @@ def main() -> int:
 def _copied() -> Mapping[str, bytes]:
     """Files that are served as they are."""
     fonts = {
-        f"{font}.woff2": (MODULES / package / "files" / f"{font}.woff2").read_bytes()
+        f"{font}.woff2": _font(MODULES / package / "files" / f"{font}.woff2")
         for package, names in FONTS.items()
         for font in names
     }
     images = {path.name: path.read_bytes() for path in sorted((SOURCE / "img").iterdir())}
     return {"htmx.js": (MODULES / "htmx.org/dist/htmx.min.js").read_bytes(), **fonts, **images}
+
+
+def _font(path: Path) -> bytes:
+    kept = SMALLER.get(path.stem)
+    if kept is None:
+        return path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, path.name)
+        command = ["node", str(ROOT / "scripts/fonts.mjs"), str(path), str(made), *kept]
+        subprocess.run(command, check=True)
+        return made.read_bytes()
 
 
 def _script() -> bytes:

@@ -13,10 +13,13 @@ from tests.servers import free_port, run_nginx
 NGINX = "docs/proxies/nginx.md"
 """Its commands need the nginx that it configures: the last test runs them there."""
 
+DEPLOY = "docs/deploy.md"
+"""Its commands are for root: `test_deploy.py` plays the machine for them."""
+
 OURS = "CONTRIBUTING.md"
 """Its commands run this suite."""
 
-RUN = [page for page in pages() if page.steps and page.name not in {NGINX, OURS}]
+RUN = [page for page in pages() if page.steps and page.name not in {NGINX, DEPLOY, OURS}]
 
 
 def titled(page: Page) -> str:

@@ -56,8 +56,8 @@ def test_an_http_error_is_a_failure_unless_the_page_shows_it(tmp_path: Path):
     found = faults(
         tmp_path,
         sh("keystead serve"),
-        sh("curl -s http://127.0.0.1:8420/nowhere"),
-        sh("curl -s http://127.0.0.1:8420/nowhere"),
+        sh("curl -s http://127.0.0.1:8420/api/nowhere"),
+        sh("curl -s http://127.0.0.1:8420/api/nowhere"),
         '```json\n{"type": "not-found", "status": 404, …}\n```\n',
     )
     assert found[0] is None

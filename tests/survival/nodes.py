@@ -57,8 +57,9 @@ class Node:
         self._sessions: list[int] = []
         self._api: Keystead | None = None
         given = {"NODE_NAME": folder.name, "SECRET_KEY": SECRET_KEY, **settings}
-        command = serve_command(folder, port=self.port, root=root, database_url=database_url, **given)
-        self._command = [*command[:2], *(f"{k}={v}" for k, v in (environ or {}).items()), *command[2:]]
+        self._command = serve_command(
+            folder, port=self.port, root=root, database_url=database_url, around=environ, **given
+        )
 
     @property
     def name(self) -> str:
