@@ -50,16 +50,23 @@ _URL = re.compile(r'url\("([^"]+)"\)')
 
 
 def main() -> int:
-    """Write everything anew, and say how much it is."""
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir(parents=True)
+    """Write everything anew; what was there before stays until all of it is made."""
+    with tempfile.TemporaryDirectory(dir=TARGET.parent, prefix=".static-") as beside:
+        folder = Path(beside, TARGET.name)
+        folder.mkdir()
+        _build(folder)
+        shutil.rmtree(TARGET, ignore_errors=True)
+        folder.rename(TARGET)
+    return 0
+
+
+def _build(folder: Path) -> None:
     built: dict[str, str] = {}
     for name, body in {**_copied(), "dashboard.js": _script()}.items():
-        built[name] = _write(name, body)
-    built["dashboard.css"] = _write("dashboard.css", _style(built))
-    (TARGET / "manifest.json").write_text(json.dumps(built, indent=2, sort_keys=True) + "\n")
-    _copy_licenses()
-    return 0
+        built[name] = _write(folder, name, body)
+    built["dashboard.css"] = _write(folder, "dashboard.css", _style(built))
+    (folder / "manifest.json").write_text(json.dumps(built, indent=2, sort_keys=True) + "\n")
+    _copy_licenses(folder)
 
 
 def _copied() -> Mapping[str, bytes]:
@@ -97,18 +104,18 @@ def _style(built: Mapping[str, str]) -> bytes:
     return _URL.sub(lambda it: f'url("{built[it[1]]}")', whole).encode()
 
 
-def _write(name: str, body: bytes) -> str:
+def _write(folder: Path, name: str, body: bytes) -> str:
     stem, _, extension = name.rpartition(".")
     built = f"{stem}.{sha256(body).hexdigest()[:_HASH_CHARACTERS]}.{extension}"
-    (TARGET / built).write_bytes(body)
+    (folder / built).write_bytes(body)
     return built
 
 
-def _copy_licenses() -> None:
+def _copy_licenses(folder: Path) -> None:
     """The licenses of what we hand on, which ask for it."""
     for package in ("htmx.org", *FONTS):
         name = package.rpartition("/")[2]
-        shutil.copyfile(MODULES / package / "LICENSE", TARGET / f"{name}.LICENSE.txt")
+        shutil.copyfile(MODULES / package / "LICENSE", folder / f"{name}.LICENSE.txt")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ FIELDS = {
     *("allowed_origins", "allowed_networks", "scopes", "labels", "metadata", "versions"),
     *("revoked_at", "revoked_reason"),
 }
-VERSION_FIELDS = {"id", "start", "last4", "created_at", "retires_at", "last_used_at", "use_count"}
+VERSION_FIELDS = {
+    *("id", "start", "last4", "created_at", "retires_at"),
+    *("last_used_at", "use_count", "origin_seen_at"),
+}
 NOTHING_THERE = "key_0000000000000000000000"
 
 

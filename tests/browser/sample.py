@@ -22,7 +22,7 @@ SCOPES = {
 }
 _DAY_S = 86_400
 _MADE = re.compile(r'data-made="(key_\w+)"')
-_TOKEN = re.compile(r'id="token"[^>]*><span>(\w+)</span>(\w+)<')
+_TOKEN = re.compile(r'id="token"[^>]*>(\w+)<')
 _SECRET = re.compile(r"/link\?secret=(\w{43})")
 
 
@@ -86,7 +86,7 @@ class Acme:
         made, token = _MADE.search(answer.text), _TOKEN.search(answer.text)
         assert made, answer.text
         assert token, answer.text
-        self.tokens[made[1]] = token[1] + token[2]
+        self.tokens[made[1]] = token[1]
         return made[1]
 
     def use(self, key: str, times: int = 1, **attempt: str) -> None:

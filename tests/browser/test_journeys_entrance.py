@@ -130,16 +130,22 @@ def test_a_reset_link_is_made_by_an_operator_and_sets_another_password(
 
 
 @ways
-def test_a_provider_who_signs_somebody_in_gets_them_back(visit: Visit):
+def test_whom_a_provider_signs_in_is_led_back_by_a_link(visit: Visit):
     page, link = visit.another(), visit.home.sign_in_link(visit.person, return_url=f"{BACK}/account?a=b")
     page.route(f"{BACK}/**", lambda route: route.fulfill(body="Back at the provider"))
     page.goto(link)
     page.reload()
     page.get_by_role("button", name="Go on").click()
+    expect(page).to_have_url(f"{visit.home.url}/apps")
+    menu(page)
+    page.get_by_role("link", name="Back to provider.example").click()
     expect(page.get_by_text("Back at the provider")).to_be_visible()
     assert page.url == f"{BACK}/account?a=b"
     visit.open("/profile", page)
-    expect(page.get_by_text(visit.person.email).locator("visible=true").first).to_be_visible()
+    account(page).get_by_role("button", name="Sign out").click()
+    toast(page, "You are signed out.")
+    page.get_by_role("link", name="Back to provider.example").click()
+    expect(page.get_by_text("Back at the provider")).to_be_visible()
 
 
 @screens

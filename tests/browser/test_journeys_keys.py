@@ -147,6 +147,24 @@ def test_a_reload_of_the_page_with_the_token_leads_to_the_key(visit: Visit):
 
 
 @screens
+def test_going_back_from_the_token_leads_to_an_empty_form(visit: Visit):
+    """Without the browser's question whether to send a form again."""
+    open_keys(visit)
+    token = make_key(visit, "Left behind")
+    visit.page.go_back()
+    expect(visit.page.get_by_label("Name", exact=True)).to_have_value("")
+    assert token not in visit.page.content()
+
+
+@screens
+def test_a_name_that_is_missing_is_marked_on_the_page(visit: Visit):
+    open_keys(visit)
+    visit.page.get_by_role("link", name="New API key").first.click()
+    visit.page.get_by_role("button", name="Save API key").click()
+    expect(visit.page.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
+
+
+@screens
 def test_two_presses_make_one_key(visit: Visit):
     page = visit.page
     open_keys(visit)
@@ -169,6 +187,7 @@ def test_who_missed_the_answer_is_told_so_and_regenerates(visit: Visit, context:
     page.get_by_role("link", name="New API key").first.click()
     page.locator("[name=name]").fill("Missed")
     page.get_by_role("button", name="Save API key").last.click()
+    expect(page.locator("[name=typed]")).to_be_visible()
     sent = {
         it.get_attribute("name") or "": it.input_value()
         for it in page.locator("main form input[type=hidden]").all()

@@ -78,23 +78,24 @@ def test_the_audit_log_is_taken_away_as_a_file(visit: Visit):
     assert "key.create" in download.value.path().read_text("utf-8")
 
 
-def test_a_provider_who_signs_somebody_in_gets_them_back(visit: Visit):
+def test_whom_a_provider_signs_in_is_led_back_by_a_link(visit: Visit):
     page = visit.another()
     link = visit.home.sign_in_link(visit.person, return_url=f"{BACK}/account")
     assert link.startswith(f"{visit.home.url}/link?")
     page.route(f"{BACK}/account", lambda route: route.fulfill(body="Back at the provider"))
     page.goto(link)
     page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_text("Back at the provider")).to_be_visible()
-    visit.open("/profile", page)
-    expect(page.get_by_role("heading", name="My profile", level=1)).to_be_visible()
+    expect(page).to_have_url(f"{visit.home.url}/apps")
     cookies = page.context.cookies()
-    assert {"__Secure-keystead-session", "__Secure-keystead-device"} <= {it["name"] for it in cookies}
+    ours = {f"__Secure-keystead-{it}" for it in ("session", "device", "provider")}
+    assert ours <= {it["name"] for it in cookies}
     for cookie in cookies:
         assert cookie["path"] == "/keys/"
         assert cookie["secure"]
         assert cookie["httpOnly"]
         assert cookie["sameSite"] == "Lax"
+    page.get_by_role("link", name="Back to provider.example").click()
+    expect(page.get_by_text("Back at the provider")).to_be_visible()
 
 
 def test_a_form_of_another_site_is_refused(visit: Visit):

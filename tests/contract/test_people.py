@@ -31,7 +31,6 @@ from tests.contract.samples import (
 INSTANT = timedelta(milliseconds=1)
 FULL_LINK = link(
     user_id=user_id(),
-    name="Ada",
     role=Role.OWNER,
     return_url="https://app.example.com/account",
     used_at=NOW,

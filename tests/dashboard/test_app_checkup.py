@@ -98,15 +98,15 @@ async def test_who_may_not_change_keys_is_led_to_look_only(site: Site):
 async def test_the_steps_turn_one_by_one(site: Site):
     app = await site.world.app(site.organization)
     owner, path = await site.member("owner"), f"/apps/{app['id']}/steps"
-    assert "Waiting for the first request" not in (await owner.get(path)).text
+    assert "Waiting for the first request" not in (await owner.get(path, hx_request="true")).text
     made = await site.world.key(app)
-    assert "Waiting for the first request" in (await owner.get(path)).text
+    assert "Waiting for the first request" in (await owner.get(path, hx_request="true")).text
     await used(site, made)
-    turned = await owner.get(path)
+    turned = await owner.get(path, hx_request="true")
     assert "Waiting for the first request" not in turned.text
     assert 'hx-trigger="every' in turned.html
     await site.world.made("PATCH", f"keys/{made['id']}", {"constraints": RULES})
-    done = await owner.get(path)
+    done = await owner.get(path, hx_request="true")
     assert "All set" in done.text
     assert "hx-trigger" not in done.html
     assert "First steps" not in (await owner.get(f"/apps/{app['id']}")).text

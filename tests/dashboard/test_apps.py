@@ -83,10 +83,25 @@ async def test_a_script_shaped_name_is_text(site: Site):
 
 async def test_the_steps_tick_themselves_and_then_stop_asking(site: Site):
     owner = await site.member("owner")
-    steps = await owner.get(f"/apps/{site.app['id']}/steps")
+    steps = await owner.get(f"/apps/{site.app['id']}/steps", hx_request="true")
     assert "Waiting for the first request" in steps.text
     assert 'hx-trigger="every' in steps.html
     assert "<html" not in steps.html
+
+
+async def test_a_form_that_was_sent_before_with_other_values_can_be_sent_again(site: Site):
+    owner = await site.member("owner")
+    form = await owner.get("/apps/new")
+    assert (await owner.submit(form, "/apps/new", name="One")).status == 303
+    told = await owner.submit(form, "/apps/new", name="Two")
+    assert told.status == 422
+    assert (await owner.submit(told, "/apps/new")).status == 303
+    assert {"One", "Two"} <= set((await owner.get("/apps")).links)
+
+
+async def test_whoever_comes_back_to_the_steps_is_shown_the_whole_page(site: Site):
+    owner, path = await site.member("owner"), f"/apps/{site.app['id']}"
+    assert (await owner.get(f"{path}/steps")).location == path
 
 
 async def test_a_list_is_searched_and_paged(site: Site, monkeypatch: pytest.MonkeyPatch):

@@ -60,6 +60,32 @@ async def test_unknown_wrong_suspended_and_passwordless_read_the_same(site: Site
     assert "do not go together" in texts.pop()
 
 
+@pytest.mark.parametrize(
+    ("language", "no_email", "no_password"),
+    [
+        ("en", "Enter your e-mail.", "Enter your password."),
+        ("es", "Escribe tu correo electrónico.", "Escribe tu contraseña."),
+    ],
+)
+async def test_an_empty_field_is_marked_and_is_no_guess(
+    site: Site, language: str, no_email: str, no_password: str
+):
+    browser, user = site.browser(), await site.user()
+    browser.client.headers["Accept-Language"] = language
+    for email, password, expected in [
+        ("", "", {"email": no_email, "password": no_password}),
+        (" ", PASSWORD, {"email": no_email}),
+        *[(user.email, "", {"password": no_password})] * 10,
+    ]:
+        page = await sign_in(browser, email, password)
+        assert page.status == 422
+        assert page.html.count('aria-invalid="true"') == len(expected)
+        for name, problem in expected.items():
+            assert re.search(rf'id="f-{name}-error">.*{re.escape(problem)}', page.html)
+        assert 'role="alert"' not in page.html
+    assert (await sign_in(browser, user.email)).status == 303
+
+
 async def test_too_many_attempts_say_how_long_to_wait_and_keep_what_was_typed(site: Site):
     browser = site.browser()
     for _ in range(10):

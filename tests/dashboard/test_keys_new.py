@@ -128,6 +128,17 @@ async def test_the_tester_says_which_rule_lets_a_request_through_or_why_none_doe
     assert says in page.text
 
 
+async def test_the_tester_says_what_is_wrong_with_a_rule_rather_than_that_there_is_none(site: Site):
+    owner = await site.member("owner")
+    page = await owner.submit(await owner.get(new_path(site)), new_path(site), do="add")
+    fields = [("c0-type", "regex"), ("c0-pattern", "a(b"), ("try-method", "GET"), ("try-path", "orders/1")]
+    page = await owner.submit(page, new_path(site), *fields, do="try")
+    assert "Rule 1: RE2 does not accept this regex" in page.text
+    assert "Let through" not in page.text
+    assert "With no rule" not in page.text
+    assert ("try-path", "orders/1") in page.form("/new").fields
+
+
 async def test_a_date_means_the_end_of_that_day_where_the_person_is(site: Site):
     owner = await site.member("owner")
     asked = await confirmed(

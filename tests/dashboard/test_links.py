@@ -1,11 +1,16 @@
 """Links: what each page shows, that looking uses nothing up, and what the form does, once."""
 
 import re
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from keystead.dashboard.cookies import SESSION
+from keystead.dashboard.cookies import PROVIDER, SESSION
+from keystead.dashboard.provider import back_cookie
 from keystead.domain.ids import OrganizationId
 from keystead.domain.powers import Operator
 from keystead.domain.secrets import Secret
@@ -14,10 +19,12 @@ from keystead.services.context import Actor
 from keystead.services.drafts import NewInvitation, NewSignInLink
 from keystead.services.links import link_url, make_invitation, make_password_reset, make_sign_in_link
 from keystead.services.set_up import make_set_up_link
-from tests.dashboard.site import PASSWORD, Site, opened_site
+from tests.dashboard.html import Page
+from tests.dashboard.site import PASSWORD, Browser, Site, opened_site
 
 OPERATOR = Actor(principal=Operator())
 BACK = "https://app.example.com/account"
+WANTED = f"{BACK}/keys?x=1;y=%2F"
 
 
 def path_of(site: Site, secret: Secret | None) -> str:
@@ -135,23 +142,93 @@ async def test_a_reset_link_sets_a_password_and_ends_all_sessions(site: Site):
     assert await closed(site, path)
 
 
-async def test_a_sign_in_link_signs_in_and_leads_back(tmp_path):
-    async with opened_site({"KEYSTEAD_DATA": str(tmp_path / "data")}, return_urls=(BACK,)) as site:
+@asynccontextmanager
+async def let_in(folder: Path, back: str = WANTED) -> AsyncIterator[tuple[Site, Browser, Page]]:
+    """A browser whose person a provider let in with a link, and what the link answered."""
+    async with opened_site({"KEYSTEAD_DATA": str(folder / "data")}, return_urls=(BACK,)) as site:
         ada = await site.user("ada")
-        draft = NewSignInLink(return_url=f"{BACK}/keys?x=1")
-        made = await make_sign_in_link(site.context, OPERATOR, ada.id, draft)
-        path, browser = path_of(site, made.value.secret), site.browser()
-        page = await browser.get(path)
-        policy = page.answer.headers["content-security-policy"]
-        assert "form-action 'self' https://app.example.com;" in policy
-        done = await browser.submit(page, path)
-        assert (done.status, done.answer.headers["location"]) == (303, f"{BACK}/keys?x=1")
-        assert (await browser.get("/profile")).status == 200
+        await site.join(ada, "owner")
+        made = await make_sign_in_link(site.context, OPERATOR, ada.id, NewSignInLink(return_url=back))
+        path, browser = path_of(site, made.value.secret), site.browser(ada)
+        done = await browser.submit(await browser.get(path), path)
         assert await closed(site, path)
-        made = await make_sign_in_link(site.context, OPERATOR, ada.id, NewSignInLink())
-        path = path_of(site, made.value.secret)
-        site.clock.advance(seconds=60)
-        assert await closed(site, path)
+        yield site, browser, done
+
+
+async def test_a_sign_in_link_leads_into_the_dashboard_whose_pages_lead_back(tmp_path):
+    async with let_in(tmp_path) as (site, browser, done):
+        assert (done.status, done.location) == (303, "/")
+        [cookie] = [it for it in done.answer.headers.get_list("set-cookie") if it.startswith(f"{PROVIDER}=")]
+        lasts = int(site.context.people.session_lifetime.total_seconds())
+        for said in ("HttpOnly", f"Max-Age={lasts}", "Path=/", "SameSite=lax"):
+            assert f"; {said.lower()}" in cookie.lower()
+        for path in ("/apps", "/profile", f"/apps/{site.app['id']}/keys"):
+            page = await browser.get(path)
+            assert page.links["Back to app.example.com"] == WANTED
+            assert "form-action 'self';" in page.answer.headers["content-security-policy"]
+        assert "Volver a app.example.com" in (await browser.get("/apps", Accept_Language="es")).links
+
+
+async def test_signing_out_shows_the_way_back_to_the_provider_once_more(tmp_path):
+    async with let_in(tmp_path) as (_, browser, _):
+        out = await browser.submit(await browser.get("/profile"), "sign-out")
+        assert PROVIDER not in browser.client.cookies
+        page = await browser.follow(out)
+        assert "You are signed out" in page.text
+        assert page.links["Back to app.example.com"] == WANTED
+        again = await browser.submit(page, "sign-in", email="ada@example.com", password="wrong")
+        assert again.links["Back to app.example.com"] == WANTED
+        assert "Back to app.example.com" not in (await browser.get("/sign-in")).links
+
+
+async def test_the_way_back_ends_with_the_session_that_the_provider_began(tmp_path):
+    async with let_in(tmp_path) as (site, browser, _):
+        other = await site.user("other")
+        done = await browser.post("/sign-in", email=other.email, password=PASSWORD)
+        assert done.status == 303
+        assert PROVIDER not in browser.client.cookies
+        assert "Back to" not in (await browser.get("/profile")).text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/account",
+        "https://app.example.com/accounts",
+        f"{BACK}/../evil",
+        "https://app.example.com@evil.example/account",
+        "javascript:alert(1)",
+        "//app.example.com/account",
+        f"{BACK}\n",
+        "é",
+        "",
+    ],
+)
+async def test_nobody_can_plant_a_way_to_another_site(tmp_path, url: str):
+    async with opened_site({"KEYSTEAD_DATA": str(tmp_path / "data")}, return_urls=(BACK,)) as site:
+        owner = await site.member("owner")
+        for cookie in (back_cookie(url), quote(url), "A", "%"):
+            owner.client.cookies.set(PROVIDER, cookie, domain="localhost.local")
+            page = await owner.get("/profile")
+            assert (page.status, "Back to" in page.text) == (200, False)
+        page = await site.browser().get(f"/sign-in?{urlencode({'back': url})}")
+        assert (page.status, "Back to" in page.text) == (200, False)
+
+
+async def test_a_way_back_is_shown_only_while_it_is_on_the_list(tmp_path):
+    async with let_in(tmp_path, BACK) as (site, browser, _):
+        entrance = site.pages.state.entrance
+        people = replace(site.context.people, return_urls=())
+        site.pages.state.entrance = replace(entrance, context=replace(site.context, people=people))
+        assert "Back to" not in (await browser.get("/profile")).text
+
+
+async def test_a_sign_in_link_works_for_a_minute(site: Site):
+    made = await make_sign_in_link(site.context, OPERATOR, (await site.user()).id, NewSignInLink())
+    path = path_of(site, made.value.secret)
+    assert (await site.browser().get(path)).status == 200
+    site.clock.advance(seconds=60)
+    assert await closed(site, path)
 
 
 async def test_signing_up_leads_through_a_mail_to_an_organization_of_ones_own(tmp_path):

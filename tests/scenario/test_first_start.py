@@ -5,6 +5,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+import httpx
+
 from tests.scenario.servers import Keystead, new_root_token, run_keystead
 
 LINK = re.compile(r"^  (http://localhost:\d+/link\?secret=[0-9A-Za-z]{43})$", re.MULTILINE)
@@ -57,3 +59,15 @@ def test_the_settings_make_one_operator_with_an_organization_and_no_link(tmp_pat
         assert printed(keystead, starts=3) == []
         [user] = keystead.made("GET", "users?email=ada@example.com")["items"]
         assert user["operator"]
+
+
+def test_the_head_of_a_page_comes_without_its_body(tmp_path: Path):
+    with (
+        run_keystead(tmp_path) as keystead,
+        httpx.Client(base_url=f"http://127.0.0.1:{keystead.port}") as client,
+    ):
+        whole, head = client.get("/sign-in"), client.head("/sign-in")
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert client.head("/profile").status_code == 303
+        assert client.get("/sign-in").content  # the connection still holds what it should

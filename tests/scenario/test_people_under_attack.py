@@ -16,8 +16,8 @@ from tests.scenario.servers import Keystead, run_keystead
 PASSWORD = "correct horse battery"
 ADMIN = {"ADMIN_EMAIL": "ada@example.com", "ADMIN_PASSWORD": PASSWORD}
 GUESSERS = 50
-SLOWEST_S = 1.0
-"""For an answer while guesses keep every core busy: what a hash takes, many times over."""
+SLOWEST = 1 / 4
+"""Of the time that all guesses took: who waited for the hashes in the queue would wait for most of it."""
 
 
 class Visitor:
@@ -73,13 +73,14 @@ def test_keys_are_verified_while_many_guess_and_memory_stays_bounded(tmp_path: P
                 slowest = max(slowest, time.monotonic() - began)
 
         with ThreadPoolExecutor(GUESSERS + 1) as pool:
-            verifying = pool.submit(verify)
+            verifying, began = pool.submit(verify), time.monotonic()
             answers = list(pool.map(lambda it: guess(keystead, it), range(GUESSERS)))
+            took = time.monotonic() - began
             done.set()
             verifying.result()
         assert set(answers) <= {422, 503}
         assert answers.count(422) > GUESSERS // 2
-        assert slowest < SLOWEST_S
+        assert slowest < took * SLOWEST
         # Two hashes at once, of 64 MiB each, and what pages need.
         assert rss_mib(keystead) - before < 2 * 64 + 64
 

@@ -567,9 +567,27 @@ ADMIN = {"admin_email": "ada@example.com", "admin_password": ADMIN_PASSWORD}
 MAIL = {"smtp_url": SMTP_URL, "mail_from": "keys@acme.example"}
 
 
-@pytest.mark.parametrize("given", [ADMIN, MAIL, {**MAIL, "signup": "open"}])
+@pytest.mark.parametrize(
+    "given", [ADMIN, MAIL, {"smtp_url": SMTP_URL}, {"smtp_url": SMTP_URL, "signup": "open"}]
+)
 def test_what_belongs_together_starts_together(given):
     require_startable(load(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ({}, "Keystead <keystead@localhost>"),
+        ({"public_url": "https://keys.acme.example/keys"}, "Keystead <keystead@keys.acme.example>"),
+        (
+            {"public_url": "http://127.0.0.1:8420", "product_name": "Acme keys"},
+            "Acme keys <keystead@localhost>",
+        ),
+        (MAIL, "keys@acme.example"),
+    ],
+)
+def test_mail_is_from_whom_the_provider_says_or_from_where_we_are(given, sender):
+    assert load(**given).sender == sender
 
 
 @pytest.mark.parametrize(
@@ -577,7 +595,6 @@ def test_what_belongs_together_starts_together(given):
     [
         ({"admin_email": "ada@example.com"}, "KEYSTEAD_ADMIN_PASSWORD"),
         ({"admin_password": ADMIN_PASSWORD}, "KEYSTEAD_ADMIN_EMAIL"),
-        ({"smtp_url": SMTP_URL}, "KEYSTEAD_MAIL_FROM"),
         ({"mail_from": "keys@acme.example"}, "KEYSTEAD_SMTP_URL"),
         ({"signup": "open"}, "KEYSTEAD_SMTP_URL"),
         ({**ADMIN, "admin_password": PASSWORD}, "KEYSTEAD_ADMIN_PASSWORD"),

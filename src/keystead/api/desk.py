@@ -16,7 +16,7 @@ from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.types import HTTPScope
 
 from keystead.api.metrics import Metrics
-from keystead.api.problems import TooManyCalls, request_id
+from keystead.api.problems import TooManyCalls
 from keystead.api.surface import Surface
 from keystead.domain.errors import InvalidInput, Unavailable
 from keystead.domain.gcra import Refused
@@ -29,6 +29,7 @@ from keystead.services.authenticate import KeyRefused, authenticate
 from keystead.services.context import Actor, Context, Once
 from keystead.services.throttle import Throttle
 from keystead.web.facts import TokenPlaces, caller_address, has_override, heard, only, peer
+from keystead.web.request_id import request_id
 
 API_ROOT = b"/api/v1"
 METRICS_PATH = b"/metrics"

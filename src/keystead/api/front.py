@@ -14,9 +14,10 @@ from keystead.api.forward_auth import PROFILES
 from keystead.api.hot import VERIFY_PATH, Hot
 from keystead.api.metrics import SURFACES, Metrics
 from keystead.api.problem import internal_problem, missing_problem
-from keystead.api.problems import REQUEST_ID, SlowBody
+from keystead.api.problems import SlowBody
 from keystead.api.surface import Surface, serves
 from keystead.web.head import Head
+from keystead.web.request_id import REQUEST_ID
 
 BODY_S = 10
 """How long the whole body of a request may take to arrive."""

@@ -9,13 +9,12 @@ from msgspec import UNSET, UnsetType
 from keystead.api.desk import Door, admit_reader, is_reader
 from keystead.api.metrics import CONTENT_TYPE
 from keystead.api.problem import MEDIA_TYPE, Problem
-from keystead.api.problems import RETRY, request_id
+from keystead.api.problems import RETRY
 from keystead.api.refusals import refusal_problem
 from keystead.api.wire import View
 from keystead.domain.verdict import Reason
-
-_EVER_MS = 2**48
-"""Longer than any machine has been up: the age of what was never level."""
+from keystead.ports.replica import EVER_MS
+from keystead.web.request_id import request_id
 
 
 class Health(View):
@@ -81,7 +80,7 @@ def _level(door: Door, age_ms: int) -> Level:
     rebuilding = door.rebuilding()
     return Level(
         applied_epoch=door.context.replica.applied_epoch(),
-        age_s=age_ms / 1000 if age_ms < _EVER_MS else None,
+        age_s=age_ms / 1000 if age_ms < EVER_MS else None,
         degraded=age_ms >= door.context.freshness.fresh_for_ms,
         rebuild=None if rebuilding is None else Rebuild(done=rebuilding[0], expected=rebuilding[1]),
     )

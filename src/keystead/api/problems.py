@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import structlog
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 
 from keystead.api.problem import MEDIA_TYPE, FieldProblem, Problem, internal_problem, missing_problem
@@ -25,9 +24,7 @@ from keystead.domain.presented import Place
 from keystead.domain.verdict import Reason
 from keystead.logs import mask_tokens
 from keystead.services.authenticate import KeyRefused
-
-REQUEST_ID = "keystead.request_id"
-"""Where the ASGI scope keeps the request's id."""
+from keystead.web.request_id import request_id
 
 _STATUS: dict[type[KeysteadError], int] = {
     InvalidInput: 422,
@@ -97,11 +94,6 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Prob
     """Whatever was raised while a request was answered, as a problem."""
     problem, headers = told(error, request_id(request), request.app.state.door.places)
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
-
-
-def request_id(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The id of this request."""
-    return str(connection.scope.get(REQUEST_ID, "-"))
 
 
 def _refused(reason: Reason, request_id: str, places: Collection[Place]) -> Told:

@@ -1,6 +1,6 @@
 """The dashboard as one ASGI application."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from litestar import Litestar
@@ -76,11 +76,10 @@ def make_dashboard(
     house: House,
     *,
     entrance: Entrance,
-    state: Mapping[str, object] | None = None,
     pieces: bool = False,
     locales: Path = LOCALES,
 ) -> Litestar:
-    """The pages of one instance; `state` is what they find in `request.app.state` beside our own.
+    """The pages of one instance.
 
     `pieces` adds `/_pieces`, which shows every piece in every state: for tests and pictures only.
     Raises FileNotFoundError where `make setup` did not build the files and texts.
@@ -90,7 +89,7 @@ def make_dashboard(
     )
     return Litestar(
         route_handlers=[get_static, *ROUTES, *(pieces_pages.ROUTES if pieces else ())],
-        state=State({**(state or {}), "renderer": renderer, "entrance": entrance}),
+        state=State({"renderer": renderer, "entrance": entrance}),
         before_request=admit_form,
         middleware=[Packing],
         dependencies={

@@ -75,20 +75,7 @@ async def as_csv(entries: AsyncIterator[Entry]) -> AsyncIterator[str]:
 async def as_json_lines(entries: AsyncIterator[Entry]) -> AsyncIterator[bytes]:
     """Entries as JSON, one on each line, as the API shows them."""
     async for entry in entries:
-        told = {
-            "id": entry.id,
-            "at": entry.at,
-            "by": entry.by,
-            "action": entry.action,
-            "subject": entry.subject,
-            "organization_id": entry.organization_id,
-            "before": entry.before,
-            "after": entry.after,
-            "address": entry.address,
-            "request_id": entry.request_id,
-            "epoch": entry.epoch,
-        }
-        yield msgspec.json.encode(told) + b"\n"
+        yield msgspec.json.encode(entry) + b"\n"
 
 
 def _told(entry: Entry) -> Mapping[str, object]:

@@ -11,6 +11,9 @@ DEVICE = "keystead-device"
 ORGANIZATION = "keystead-organization"
 """The organization whose pages were looked at last; only a wish, judged like any other."""
 
+PROVIDER = "keystead-provider"
+"""Where the provider who let somebody in wants them back; judged whenever it is read (see `provider`)."""
+
 VISITOR = "keystead-visitor"
 """What the forms of somebody who is not signed in are bound to."""
 

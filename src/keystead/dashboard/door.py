@@ -1,8 +1,8 @@
 """The door: who asks for a page, and as whom they act.
 
-A page for people who are signed in takes `caller: AtDoor`; its POST handler also `form: Sent` (see `forms`,
-which refuses what no page of ours sent before any handler is reached). A page for those who are not takes
-`visit: AsVisitor`. A handler of a form reads like this one:
+A page for people who are signed in takes `caller: AtDoor`; the POST handler of a form with fields also
+`form: Sent` (see `forms`, which refuses what no page of ours sent before any handler is reached). A page for
+those who are not takes `visit: AsVisitor`. A handler of a form reads like this one:
 
     @post("/apps/{app_id:str}/rename")
     async def post_rename(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Response[str]:
@@ -16,10 +16,10 @@ which refuses what no page of ours sent before any handler is reached). A page f
         return redirect(caller.request, f"/apps/{app.id}", toast=Toast(message_id="toast.…"))
 
 Who is not signed in is sent to sign in, and comes back to the page. What a form makes is made once if the
-page holds `{{ once_field(once) }}` (`once=new_once()` at first, `form.text("once")` when it is shown again)
-and the actor was made with `once=form.once`. `{{ proof_field(errors) }}` shows the password's field while
-needed. Errors that a handler lets through become pages: NotFound, Denied, Unavailable and the like need no
-care.
+page holds `{{ once_field(once) }}` (`once=new_once()` at first, `once_again(form, error)` when it is shown
+again) and the actor was made with `once=form.once`. `{{ proof_field(errors) }}` shows the password's field
+while needed. Errors that a handler lets through become pages: NotFound, Denied, Unavailable and the like need
+no care.
 """
 
 import math
@@ -34,17 +34,25 @@ from litestar.params import SkipValidation
 
 from keystead.dashboard.cookies import DEVICE, ORGANIZATION, SESSION
 from keystead.dashboard.forms import PROOF_FIELD, Form
+from keystead.dashboard.provider import find_back
 from keystead.dashboard.render import (
+    ONCE_FIELD,
     AnyRequest,
     find_cookie,
     is_proven,
     put_proven,
     put_viewer,
-    request_id,
     texts_of,
 )
 from keystead.dashboard.viewer import Spot, Viewer
-from keystead.domain.errors import InvalidInput, NotFound, ProofNeeded, SignedOut, TooManyAttempts
+from keystead.domain.errors import (
+    InvalidInput,
+    KeysteadError,
+    NotFound,
+    ProofNeeded,
+    SignedOut,
+    TooManyAttempts,
+)
 from keystead.domain.gcra import Refused
 from keystead.domain.ids import AppId, IdKind, KeyId, OrganizationId, is_id
 from keystead.domain.keys import Key
@@ -57,6 +65,7 @@ from keystead.services.context import Actor, Context, Once, Visit
 from keystead.services.throttle import Throttle
 from keystead.settings.in_effect import InEffect
 from keystead.web.facts import caller_address, heard, peer
+from keystead.web.request_id import request_id
 
 _ONCE_BYTES = 16
 
@@ -142,9 +151,9 @@ async def provide_caller(request: AnyRequest) -> Caller:
         raise SignedOut
     _require_rate(entrance, resumed.user, context.clock())
     put_proven(request, proven=resumed.session.is_proven(context.clock()))
-    spots = [Spot(it.id, it.name) for _, it in resumed.memberships if it.suspension is None]
+    spots = _spots(resumed)
     spot = await _current(request, context, resumed, spots)
-    put_viewer(request, _viewer(resumed, spots, spot))
+    put_viewer(request, _viewer(request, resumed, spots, spot))
     return Caller(
         request=request,
         context=context,
@@ -185,6 +194,16 @@ def new_once() -> str:
     return secrets.token_urlsafe(_ONCE_BYTES)
 
 
+def once_again(form: Form, error: KeysteadError) -> str:
+    """The value for `once_field` of a form that is shown again.
+
+    The one that it had, lest what got through after all be made twice; a fresh one after InvalidInput, when
+    nothing was made, or something else by what was sent before.
+    """
+    given = form.text(ONCE_FIELD)
+    return new_once() if isinstance(error, InvalidInput) or not given else given
+
+
 async def prove(caller: Caller, form: Form) -> None:
     """Take the password from the form where it was not given lately; needs no care where it was.
 
@@ -203,12 +222,12 @@ async def prove(caller: Caller, form: Form) -> None:
 async def stand_in(caller: Caller, organization_id: OrganizationId, *, once: Once | None = None) -> Actor:
     """Who acts in an organization, which the frame shows from here on. Raises NotFound, Denied."""
     actor = caller.actor(organization_id, once=once)
-    spots = [Spot(it.id, it.name) for _, it in caller.memberships if it.suspension is None]
+    spots = _spots(caller.resumed)
     spot = next((it for it in spots if it.id == organization_id), None)
     if spot is None:
         found = await organizations.get_organization(caller.context, actor, organization_id)
         spot = Spot(found.id, found.name)
-    put_viewer(caller.request, _viewer(caller.resumed, spots, spot))
+    put_viewer(caller.request, _viewer(caller.request, caller.resumed, spots, spot))
     return actor
 
 
@@ -246,9 +265,14 @@ def _actors(caller: Caller) -> Iterator[Actor]:
     if caller.user.operator:
         yield caller.actor(None)
         return
-    own = [it.id for _, it in caller.memberships if it.suspension is None]
+    own = [OrganizationId(it.id) for it in _spots(caller.resumed)]
     for organization_id in sorted(own, key=lambda it: it != caller.organization_id):
         yield caller.actor(organization_id)
+
+
+def _spots(resumed: Resumed) -> Sequence[Spot]:
+    """The organizations that are theirs to go to."""
+    return [Spot(it.id, it.name) for _, it in resumed.memberships if it.suspension is None]
 
 
 def _require_rate(entrance: Entrance, user: User, now: datetime) -> None:
@@ -271,7 +295,7 @@ async def _current(
     return chosen or next(iter(spots), None)
 
 
-def _viewer(resumed: Resumed, spots: Sequence[Spot], current: Spot | None) -> Viewer:
+def _viewer(request: AnyRequest, resumed: Resumed, spots: Sequence[Spot], current: Spot | None) -> Viewer:
     user = resumed.user
     acting = people.acting(resumed, None if current is None else OrganizationId(current.id))
     return Viewer(
@@ -281,6 +305,7 @@ def _viewer(resumed: Resumed, spots: Sequence[Spot], current: Spot | None) -> Vi
         organization=current,
         organizations=spots if current is None or current in spots else (current, *spots),
         reads_audit=holds(acting, Power.READ_AUDIT),
+        back=find_back(request, context_of(request).people.return_urls),
         language=user.language,
         time_zone=user.time_zone,
         theme=user.theme,

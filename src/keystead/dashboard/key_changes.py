@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 from markupsafe import Markup
-from msgspec import UNSET
 
-from keystead.dashboard.key_form import KeyForm, chosen_expiry, key_change
+from keystead.dashboard.key_form import KeyForm, key_change
 from keystead.dashboard.render import Reading
 from keystead.dashboard.rules import all_in_words
 from keystead.domain.keys import Key
 from keystead.domain.reach import Reach, reach_of, wider_in
-from keystead.services.drafts import drafted_constraints, drafted_labels, drafted_networks, drafted_origins
+from keystead.services.drafts import (
+    asked_expiry,
+    drafted_constraints,
+    drafted_labels,
+    drafted_networks,
+    drafted_origins,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,8 @@ def differences(
 
 
 def _edited(key: Key, typed: KeyForm, zone: tzinfo, now: datetime) -> Key:
-    draft, expiry = key_change(typed, zone), chosen_expiry(typed, zone)
-    ends_at = key.expires_at if expiry.at is UNSET else expiry.at
-    if expiry.in_s is not UNSET:
-        ends_at = now + timedelta(seconds=expiry.in_s)
-    assert not isinstance(ends_at, type(UNSET)), "it is an instant or None"  # noqa: S101 - tells the checker
+    draft = key_change(typed, zone)
+    asked = asked_expiry(draft, now)
     return replace(
         key,
         name=typed.name,
@@ -60,7 +62,7 @@ def _edited(key: Key, typed: KeyForm, zone: tzinfo, now: datetime) -> Key:
         allowed_origins=drafted_origins(draft.allowed_origins or []),
         scopes=tuple(sorted(set(typed.scopes))),
         labels=drafted_labels(draft.labels or {}),
-        expires_at=ends_at,
+        expires_at=key.expires_at if asked is None else asked.at,
     )
 
 

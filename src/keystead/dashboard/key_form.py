@@ -48,7 +48,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 
 _TOP = re.compile(r"[.\[]")
-
 _SINGLE = ("name", "type", "environment", "expiry", "date", "zone", "networks", "origins", "labels")
 
 
@@ -98,17 +97,7 @@ class KeyForm:
     @property
     def fields(self) -> Iterator[tuple[str, str]]:
         """All of it as pairs of field and value, for carrying it to the next page."""
-        for name in (
-            "name",
-            "type",
-            "environment",
-            "expiry",
-            "date",
-            "zone",
-            "networks",
-            "origins",
-            "labels",
-        ):
+        for name in _SINGLE:
             yield name, getattr(self, name)
         for number, rule in enumerate(self.rules):
             yield f"c{number}-type", rule.type
@@ -199,6 +188,18 @@ def faults(typed: KeyForm, zone: tzinfo, texts: Texts) -> Mapping[str, str]:
     _judge(found, lambda: drafted_origins(lines_of(typed.origins)))
     _judge(found, lambda: drafted_labels(labels_of(typed.labels)))
     return shown_at({it.field: fault_text(texts, it) for it in found}, typed)
+
+
+def unmade(typed: KeyForm, texts: Texts) -> Mapping[int, str]:
+    """What is wrong with each rule that cannot be made, by its number in the form."""
+    found: dict[int, str] = {}
+    for number, rule in enumerate(typed.rules):
+        problems: list[InvalidInput] = []
+        if not rule.blank:
+            _judge(problems, partial(_make, number, rule))
+        for problem in problems:
+            found[number] = fault_text(texts, problem)
+    return found
 
 
 def shown_at(errors: Mapping[str, str], typed: KeyForm) -> Mapping[str, str]:

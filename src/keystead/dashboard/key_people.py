@@ -10,9 +10,6 @@ from keystead.ports.store import Page
 from keystead.services.context import Actor
 from keystead.services.members import list_members
 
-_EVERY = 1_000
-"""More members than any organization may have."""
-
 
 async def makers_of(
     caller: Caller, actor: Actor, organization_id: OrganizationId | None, keys: Iterable[Key]
@@ -22,5 +19,6 @@ async def makers_of(
     others = people - {caller.user.id}
     if organization_id is None or not others or not caller.may(Power.READ_MEMBERS, organization_id):
         return {}
-    found = await list_members(caller.context, actor, organization_id, Page(limit=_EVERY))
+    wanted = Page(limit=caller.context.bounds.members_per_organization)
+    found = await list_members(caller.context, actor, organization_id, wanted)
     return {user.id: user.name for _, user in found.items if user.id in others}

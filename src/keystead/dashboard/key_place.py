@@ -13,7 +13,7 @@ from keystead.dashboard.viewer import Crumb, Place, Spot
 from keystead.domain.errors import NotFound
 from keystead.domain.keys import Key, KeyType, OwnerKind
 from keystead.domain.tenants import App
-from keystead.services.access import may_change
+from keystead.services.access import may_change, require_change
 from keystead.services.context import Actor
 from keystead.services.organizations import get_organization
 
@@ -72,6 +72,13 @@ async def at_key(caller: Caller, key_id: str, form: Form | None = None) -> AtKey
             app = (await in_app(caller, str(key.owner.id))).app
     methods = await _public_methods(caller, actor, key)
     return AtKey(caller=caller, actor=actor, key=key, app=app, public_methods=methods)
+
+
+async def to_change(caller: Caller, key_id: str, form: Form | None = None) -> AtKey:
+    """Go to a key that is to be changed. Raises NotFound, and Denied where it is not theirs to manage."""
+    here = await at_key(caller, key_id, form)
+    require_change(here.actor.principal, here.key)
+    return here
 
 
 async def _public_methods(caller: Caller, actor: Actor, key: Key) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from keystead.dashboard.rules import summary
 from keystead.dashboard.texts import Texts
-from keystead.domain.keys import Key, KeyType, OwnerKind, Status, Version
+from keystead.domain.keys import Key, KeyType, Status, Version
 from keystead.domain.rotation import is_safe_to_retire
 
 SOON = timedelta(days=14)
@@ -88,11 +88,6 @@ class ShownKey:
     def is_public(self) -> bool:
         """Whether its token may be shown again."""
         return self.key.type is KeyType.PUBLIC
-
-    @property
-    def is_personal(self) -> bool:
-        """Whether it is a user's."""
-        return self.key.owner.kind is OwnerKind.USER
 
     def rule(self, texts: Texts) -> Markup:
         """All that narrows the key, in a line."""

@@ -75,8 +75,6 @@ def problem_page(
 def status_of(error: Exception) -> int:
     """The status of an answer that tells of an error."""
     match error:
-        case Unavailable():
-            return 503
         case KeysteadError():
             return next((it for kind, it in _STATUS.items() if isinstance(error, kind)), 500)
         case HTTPException():

@@ -27,9 +27,7 @@ from keystead.dashboard.toasts import COOKIE, MAX_AGE, Toast, decode, encode
 from keystead.dashboard.viewer import Place, Viewer, initials, navigation
 from keystead.domain.instants import at
 from keystead.ports.chance import Clock
-
-REQUEST_ID = "keystead.request_id"
-"""Where the ASGI scope keeps the request's id."""
+from keystead.web.request_id import request_id
 
 _VIEWER = "keystead.viewer"
 _CSRF = "keystead.csrf"
@@ -171,7 +169,7 @@ def redirect(request: AnyRequest, path: str, *, toast: Toast | None = None, **qu
     """
     renderer: Renderer = request.app.state.renderer
     address = relative(path, steps=_steps(request), query=query)
-    scripted = request.headers.get("hx-request") == "true"
+    scripted = is_scripted(request)
     return Response(
         "",
         media_type=MediaType.TEXT,
@@ -181,15 +179,15 @@ def redirect(request: AnyRequest, path: str, *, toast: Toast | None = None, **qu
     )
 
 
+def is_scripted(request: AnyRequest) -> bool:
+    """Whether a script of ours asks, which takes what it wants out of the answer."""
+    return request.headers.get("hx-request") == "true"
+
+
 def texts_of(request: AnyRequest) -> Texts:
     """The texts in the reader's language, for what is not said by a template."""
     renderer: Renderer = request.app.state.renderer
     return renderer.reading(request).texts
-
-
-def request_id(request: AnyRequest) -> str:
-    """The id of this request."""
-    return str(request.scope.get(REQUEST_ID, "-"))
 
 
 def put_viewer(request: AnyRequest, viewer: Viewer) -> None:

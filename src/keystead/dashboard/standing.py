@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keystead.dashboard.door import Caller, reach_app, stand_in
-from keystead.dashboard.render import AnyRequest, Renderer, find_viewer
+from keystead.dashboard.render import AnyRequest, find_viewer, texts_of
 from keystead.dashboard.viewer import Crumb, Place, Spot
 from keystead.domain.errors import NotFound
 from keystead.domain.ids import OrganizationId
@@ -80,8 +80,7 @@ async def in_app(caller: Caller, app_id: str, *, once: Once | None = None) -> In
 
 def say(request: AnyRequest, message_id: str, /, **values: object) -> str:
     """A text in the reader's language, for what is said outside a template, such as a crumb."""
-    renderer: Renderer = request.app.state.renderer
-    return renderer.reading(request).texts.text(message_id, **values)
+    return texts_of(request).text(message_id, **values)
 
 
 def instance_place(request: AnyRequest, section: str, *crumbs: Crumb) -> Place:

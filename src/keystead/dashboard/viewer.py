@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 
 class Spot(NamedTuple):
@@ -20,12 +21,23 @@ class Crumb(NamedTuple):
     path: str | None = None
 
 
+class Back(NamedTuple):
+    """Where the provider who let somebody in wants them back (see `provider`)."""
+
+    url: str
+
+    @property
+    def host(self) -> str:
+        """What it is called."""
+        return urlsplit(self.url).netloc
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
     """The signed-in user as pages need them. `organization` is the one they are in now, if any.
 
-    `reads_audit`: whether the audit log there is theirs to read. `language`, `time_zone` and `theme` are None
-    for "as the browser says".
+    `reads_audit`: whether the audit log there is theirs to read. `back` leads to who let them in with a link.
+    `language`, `time_zone` and `theme` are None for "as the browser says".
     """
 
     name: str
@@ -34,6 +46,7 @@ class Viewer:
     organization: Spot | None = None
     organizations: Sequence[Spot] = ()
     reads_audit: bool = False
+    back: Back | None = None
     language: str | None = None
     time_zone: str | None = None
     theme: str | None = None

@@ -49,7 +49,7 @@ LIFETIMES = {
 class Link:
     """A link that somebody was given. `expires_at` is the first instant of refusal.
 
-    `user_id` is whom it lets in, None for somebody who has no account yet (then `email` and `name` say who is
+    `user_id` is whom it lets in, None for somebody who has no account yet (then `email` says who is
     expected) or who signs in to it first. `organization_id` and `role` are an invitation's, `return_url` is
     where a provider who signed somebody in wants them back.
     """
@@ -59,7 +59,6 @@ class Link:
     digest: bytes = field(repr=False)
     user_id: UserId | None = None
     email: str | None = None
-    name: str | None = None
     organization_id: OrganizationId | None = None
     role: Role | None = None
     return_url: str | None = None

@@ -14,6 +14,9 @@ from keystead.domain.tenants import Role
 from keystead.domain.verdict import Known
 from keystead.ports.store import Node
 
+EVER_MS = 2**48
+"""Longer than any machine has been up: older is what was never level."""
+
 
 class Replica(Protocol):
     """A node's copy of what verdicts rest on: read in memory, without waiting."""
@@ -25,7 +28,7 @@ class Replica(Protocol):
         """
 
     def age_ms(self) -> int:
-        """How long ago, at least, this node proved itself level with the primary; huge if it never did.
+        """How long ago, at least, this node proved itself level with the primary; beyond `EVER_MS` if never.
 
         By the clock of the machine's boot, which nobody sets.
         """

@@ -77,8 +77,13 @@ async def reach_key(tables: Tables, principal: Principal, key_id: KeyId, *, chan
     if found is None or not sees(principal, found):
         raise NotFound("key", key_id)
     if change:
-        require(principal, _KEY_POWERS[found.owner.kind].change)
+        require_change(principal, found)
     return found
+
+
+def require_change(principal: Principal, key: Key) -> None:
+    """Raise Denied unless the principal, who knows of the key, may manage it."""
+    require(principal, _KEY_POWERS[key.owner.kind].change)
 
 
 def sees(principal: Principal, key: Key | Owned) -> bool:

@@ -10,6 +10,7 @@ from keystead.domain.ids import UserId
 from keystead.domain.links import LinkKind
 from keystead.domain.passwords import make_password
 from keystead.domain.powers import Person
+from keystead.domain.sessions import require_proven
 from keystead.domain.tenants import Theme, User
 from keystead.domain.text import make_email, make_language, make_name, make_time_zone
 from keystead.ports.store import Tables
@@ -21,7 +22,7 @@ from keystead.services.links import insert_link, link_url, new_link, reads
 from keystead.services.making import given
 from keystead.services.mutation import Changed, mutation
 from keystead.services.notices import tell
-from keystead.services.people import SignedIn, acting_session, require_person, require_proven
+from keystead.services.people import SignedIn, acting_session, require_person
 from keystead.services.sign_up import SIGN_IN_PATH
 from keystead.services.users import save_user, set_password
 
@@ -65,7 +66,7 @@ async def change_password(context: Context, actor: Actor, *, password: str) -> S
         judged = await judged_again(context, actor, tables)
         user = await _own(tables, person.user_id)
     if judged.session is not None:
-        require_proven(context, judged.session)
+        require_proven(judged.session, context.clock())
     context.people.guessing.try_known(person.session_id, context.clock())
     hashed = await context.people.passwords.hash(make_password(password, email=user.email, name=user.name))
     secret = context.new_secret()

@@ -69,7 +69,7 @@ class People:
     """How people sign in here. `address` is where they reach us, without a `/` at its end.
 
     `mail` None: no mail server was named, so that links are shown to whoever makes them, and not sent.
-    `return_urls` are those below which a sign-in link may lead back.
+    `return_urls` are those below which the link back to a provider may lead.
     """
 
     passwords: Passwords

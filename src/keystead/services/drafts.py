@@ -314,7 +314,7 @@ class NewInvitation(Draft):
 
 
 class NewSignInLink(Draft):
-    """A sign-in link to make; `return_url` is where you want the user back, on `KEYSTEAD_RETURN_URLS`."""
+    """A sign-in link to make; `return_url`, on `KEYSTEAD_RETURN_URLS`, is where pages link back to you."""
 
     return_url: (
         Annotated[
@@ -322,7 +322,7 @@ class NewSignInLink(Draft):
             Meta(
                 min_length=1,
                 max_length=2048,
-                description="Where the user goes back to you.",
+                description="Where every page of the session, and the one after it, links back to you.",
                 examples=["https://app.example.com/account"],
             ),
         ]

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from keystead.domain import sessions
 from keystead.domain.audit import Subject, SubjectKind
 from keystead.domain.errors import Denied, InvalidInput, NotFound, SignedOut, Unavailable
 from keystead.domain.ids import IdKind, OrganizationId, SessionId
@@ -146,11 +145,6 @@ def acting(resumed: Resumed, organization_id: OrganizationId | None) -> Person:
     )
 
 
-def require_proven(context: Context, session: Session) -> None:
-    """Raise ProofNeeded unless the password was given lately; what is dangerous asks for it in any case."""
-    sessions.require_proven(session, context.clock())
-
-
 async def prove(context: Context, actor: Actor, password: str) -> bool:
     """Note that the person who acts gave the right password just now; False for a wrong one.
 
@@ -184,13 +178,13 @@ async def sign_out(context: Context, actor: Actor) -> None:
         await tables.sessions.delete(person.session_id)
 
 
-async def sign_out_everywhere(context: Context, actor: Actor, *, keep_current: bool = True) -> int:
-    """End all sessions of the person who acts, but for the one that asks if that is kept; says how many."""
+async def sign_out_elsewhere(context: Context, actor: Actor) -> int:
+    """End all sessions of the person who acts but the one that asks; says how many."""
     person = require_person(actor.principal)
     async with mutation(context, actor) as work:
         ended = 0
         for session in await work.tables.sessions.of_user(person.user_id):
-            if not (keep_current and session.id == person.session_id):
+            if session.id != person.session_id:
                 await _end(work, session)
                 ended += 1
     return ended

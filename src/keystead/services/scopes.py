@@ -23,6 +23,13 @@ async def list_scopes(context: Context, actor: Actor, page: Page) -> Listing[Cat
         return await tables.scopes.list(page, grantable_only=not is_provider(actor.principal))
 
 
+async def get_scope(context: Context, actor: Actor, name: str) -> CatalogueScope:
+    """A scope of the catalogue, for the provider. Raises NotFound."""
+    require(actor.principal, Power.PROVIDE_SCOPES)
+    async with context.store.read() as tables:
+        return await _get(tables, name)
+
+
 async def create_scope(context: Context, actor: Actor, draft: NewScope) -> Changed[CatalogueScope]:
     """Add a scope to the catalogue. Raises Conflict (`scope-exists`)."""
     async with mutation(context, actor) as work:

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from difflib import get_close_matches
+from email.utils import formataddr
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from keystead.domain.errors import InvalidInput, Misconfigured
+from keystead.domain.networks import parse_address
 from keystead.domain.presented import Place
 from keystead.domain.tokens import Token, make_prefix
 from keystead.settings.parsing import (
@@ -330,7 +333,12 @@ class Settings:
     )
     mail_from: str | None = field(
         default=None,
-        metadata=_about("People", "`Name <address>`, or an address", read_mail_from, "Who our mail is from."),
+        metadata=_about(
+            "People",
+            "`Name <address>`, or an address",
+            read_mail_from,
+            "Who our mail is from. Unset: `keystead@` and the host of `KEYSTEAD_PUBLIC_URL`.",
+        ),
     )
     return_urls: tuple[str, ...] | None = field(
         default=None,
@@ -338,7 +346,8 @@ class Settings:
             "People",
             "list of https or http URLs",
             read_return_urls,
-            "Where a sign-in link may lead back to: these addresses, and what is below them. Unset: nowhere.",
+            "Where sessions that began with a sign-in link may link back to: these addresses, and what is "
+            "below them. Unset: nowhere.",
         ),
     )
     product_name: str = field(
@@ -362,6 +371,13 @@ class Settings:
     def address(self) -> str:
         """Where people reach us, without a `/` at its end."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def sender(self) -> str:
+        """Who our mail is from."""
+        host = urlsplit(self.address).hostname or ""
+        named = host if parse_address(host) is None else "localhost"
+        return self.mail_from or formataddr((self.product_name, f"keystead@{named}"))
 
 
 SETTINGS = tuple(

@@ -48,7 +48,6 @@ def _require_together(settings: Settings) -> None:
     needs = [
         ("KEYSTEAD_ADMIN_EMAIL", settings.admin_email, "KEYSTEAD_ADMIN_PASSWORD", settings.admin_password),
         ("KEYSTEAD_ADMIN_PASSWORD", settings.admin_password, "KEYSTEAD_ADMIN_EMAIL", settings.admin_email),
-        ("KEYSTEAD_SMTP_URL", settings.smtp_url, "KEYSTEAD_MAIL_FROM", settings.mail_from),
         ("KEYSTEAD_MAIL_FROM", settings.mail_from, "KEYSTEAD_SMTP_URL", settings.smtp_url),
         ("KEYSTEAD_SIGNUP=open", opened or None, "KEYSTEAD_SMTP_URL", settings.smtp_url),
     ]

@@ -1,1 +1,1 @@
-"""What every HTTP door shares: the head of a request, and how far what it says is believed."""
+"""What every HTTP door shares: the head of a request, how far what it says is believed, and its id."""

@@ -73,8 +73,8 @@ def _secret_key(settings: Settings) -> bytes:
 def people_of(settings: Settings, seals: Seals) -> People:
     """How people sign in here."""
     mail = None
-    if settings.smtp_url is not None and settings.mail_from is not None:
-        mail = SmtpMail(settings.smtp_url, settings.mail_from)
+    if settings.smtp_url is not None:
+        mail = SmtpMail(settings.smtp_url, settings.sender)
     return People(
         passwords=Argon2Passwords(secrets.token_bytes),
         words=CatalogWords(),

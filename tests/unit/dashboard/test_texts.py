@@ -96,6 +96,8 @@ MADE: Mapping[str, Iterable[str]] = {
     },
     "pieces.state-": ("good", "warn", "bad", "done", "todo", "waiting"),
     "problem.": {f"{it}-{part}" for it in (*STATUSES, "form") for part in ("title", "text")},
+    "toast.app-": ("suspended", "resumed"),
+    "toast.key-": ("disabled", "enabled"),
     "toast.now-": Role,
     "toast.organization-": ("suspended", "resumed"),
 }

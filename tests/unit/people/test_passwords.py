@@ -110,7 +110,7 @@ async def test_who_goes_away_frees_a_place_only_when_the_thread_is_done(password
     held = Held()
     passwords._hasher = held
     asked = [asyncio.create_task(passwords.verify("x", PASSWORD)) for _ in range(MOST_WAITING)]
-    await asyncio.sleep(0.05)
+    await until(lambda: passwords._waiting == MOST_WAITING)
     for task in asked:
         task.cancel()
     await asyncio.gather(*asked, return_exceptions=True)

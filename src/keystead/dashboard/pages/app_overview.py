@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from keystead.dashboard.door import AtDoor
-from keystead.dashboard.render import page
+from keystead.dashboard.render import is_scripted, page, redirect
 from keystead.dashboard.standing import InApp, in_app, say
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.checkup import Finding, Steps
@@ -83,6 +83,9 @@ async def get_overview(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
 async def get_steps(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     """The first steps of an app alone: what the Overview asks for again while one is left."""
     here = await in_app(caller, app_id)
+    if not is_scripted(caller.request):
+        # No page: whoever had to sign in meanwhile comes back to it.
+        return redirect(caller.request, here.path())
     found = await check_up(caller.context, here.actor, here.app.id, few=0, newest=1)
     return page(caller.request, "apps/steps.html", app=here.app, progress=_progress(here, found))
 

@@ -66,23 +66,15 @@ async def get_suspend(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
 
 
 @post("/apps/{app_id:str}/suspend")
-async def post_suspend(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Response[str]:
+async def post_suspend(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     """Suspend an app: every key of it is refused until it is resumed."""
-    del form
-    here = await in_app(caller, app_id)
-    await change_app(caller.context, here.actor, here.app.id, AppChange(disabled=True))
-    toast = Toast(message_id="toast.app-suspended", values={"name": here.app.name})
-    return redirect(caller.request, here.path("/settings"), toast=toast)
+    return await _set_suspended(caller, app_id, suspended=True)
 
 
 @post("/apps/{app_id:str}/resume")
-async def post_resume(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Response[str]:
+async def post_resume(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     """Let an app go on."""
-    del form
-    here = await in_app(caller, app_id)
-    await change_app(caller.context, here.actor, here.app.id, AppChange(disabled=False))
-    toast = Toast(message_id="toast.app-resumed", values={"name": here.app.name})
-    return redirect(caller.request, here.path("/settings"), toast=toast)
+    return await _set_suspended(caller, app_id, suspended=False)
 
 
 @get("/apps/{app_id:str}/delete")
@@ -104,6 +96,14 @@ async def post_delete(caller: AtDoor, form: Sent, app_id: FromPath[str]) -> Resp
     return redirect(
         caller.request, "/apps", toast=Toast(message_id="toast.app-deleted", values={"name": here.app.name})
     )
+
+
+async def _set_suspended(caller: Caller, app_id: str, *, suspended: bool) -> Response[str]:
+    here = await in_app(caller, app_id)
+    await change_app(caller.context, here.actor, here.app.id, AppChange(disabled=suspended))
+    which = "suspended" if suspended else "resumed"
+    toast = Toast(message_id=f"toast.app-{which}", values={"name": here.app.name})
+    return redirect(caller.request, here.path("/settings"), toast=toast)
 
 
 def _settings_page(

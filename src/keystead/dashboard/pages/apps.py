@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
-from keystead.dashboard.door import AtDoor, Caller, new_once
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Sent
 from keystead.dashboard.paging import by_made, trail_of
@@ -68,7 +68,7 @@ async def post_new_app(caller: AtDoor, form: Sent) -> Response[str]:
         draft = NewApp(name=form.text("name"), environment=_environment(form.text("environment")))
         made = await create_app(caller.context, here.actor, here.organization.id, draft)
     except KeysteadError as error:
-        return _new_page(caller, here, {**_NEW_APP, "once": new_once(), **form.values}, error)
+        return _new_page(caller, here, {**_NEW_APP, **form.values, "once": once_again(form, error)}, error)
     toast = Toast(message_id="toast.app-created", values={"name": made.value.name})
     return redirect(caller.request, f"/apps/{made.value.id}", toast=toast)
 

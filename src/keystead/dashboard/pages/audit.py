@@ -11,7 +11,7 @@ from litestar.response import Stream
 from keystead.dashboard.audit_log import Log, as_csv, as_json_lines, position_of
 from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.paging import trail_of
-from keystead.dashboard.render import HEADERS, AnyRequest, page
+from keystead.dashboard.render import HEADERS, AnyRequest, page, texts_of
 from keystead.dashboard.standing import InOrganization, in_organization, say
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.audit import Entry, SubjectKind
@@ -51,15 +51,16 @@ async def get_audit(caller: AtDoor, organization_id: FromPath[str]) -> Response[
     here = await in_organization(caller, organization_id)
     wanted, trail = _wanted(caller.request), trail_of(caller.request)
     found = await _log(caller, here, wanted).page(trail.page(ENTRIES_PER_PAGE))
-    members = await _members(caller, here)
+    members, texts = await _members(caller, here), texts_of(caller.request)
+    kinds = [(it.value, texts.text(f"organization.kind-{it}")) for it in KINDS]
     return page(
         caller.request,
         "organization/audit.html",
         place=here.place("audit", Crumb(say(caller.request, "organization.audit"))),
         organization=here.organization,
         entries=[_shown(here, members, it) for it in found.items],
-        kinds=KINDS,
-        members=members,
+        kinds=[("", texts.text("organization.any-kind")), *kinds],
+        people=[("", texts.text("organization.anybody")), *((user.id, user.name) for _, user in members)],
         wanted=wanted,
         back=trail.back,
         onward=trail.on(found, position_of),

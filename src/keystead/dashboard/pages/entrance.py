@@ -7,11 +7,13 @@ from litestar.params import FromPath
 
 from keystead.dashboard.door import AsVisitor, AtDoor, Caller, context_of, find_caller, prove, stand_in
 from keystead.dashboard.faults import errors_of
-from keystead.dashboard.forms import Sent
+from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.onwards import NEXT_FIELD, own_path
 from keystead.dashboard.problems import status_of
-from keystead.dashboard.render import AnyRequest, Renderer, page, redirect
+from keystead.dashboard.provider import BACK_FIELD, make_back
+from keystead.dashboard.render import AnyRequest, find_viewer, page, redirect
 from keystead.dashboard.signing import enter, let_in, let_out
+from keystead.dashboard.standing import say
 from keystead.dashboard.toasts import Toast
 from keystead.domain.errors import KeysteadError, TooManyAttempts
 from keystead.domain.ids import OrganizationId
@@ -31,13 +33,16 @@ async def get_sign_in(request: AnyRequest) -> Response[str]:
     onwards = own_path(request.query_params.get(NEXT_FIELD))
     if await find_caller(request) is not None:
         return redirect(request, onwards or "/")
-    return _sign_in_page(request, {NEXT_FIELD: onwards or ""}, {})
+    back = request.query_params.get(BACK_FIELD, "")
+    return _sign_in_page(request, {NEXT_FIELD: onwards or "", BACK_FIELD: back}, {})
 
 
 @post("/sign-in")
 async def post_sign_in(request: AnyRequest, visit: AsVisitor, form: Sent) -> Response[str]:
     """Let somebody in. Who gave a wrong password and who is unknown read the same."""
     context, onwards = context_of(request), own_path(form.text(NEXT_FIELD))
+    if missing := _missing(request, form):
+        return _sign_in_page(request, form.values, missing, status=422)
     try:
         signed_in = await people.sign_in(
             context, visit, email=form.text("email"), password=form.secret("password")
@@ -48,21 +53,21 @@ async def post_sign_in(request: AnyRequest, visit: AsVisitor, form: Sent) -> Res
     except KeysteadError as error:
         return _sign_in_page(request, form.values, errors_of(request, error), status=status_of(error))
     if signed_in is None:
-        renderer: Renderer = request.app.state.renderer
-        wrong = renderer.reading(request).texts.text("entrance.wrong")
-        return _sign_in_page(request, form.values, {"": wrong}, status=422)
+        return _sign_in_page(request, form.values, {"": say(request, "entrance.wrong")}, status=422)
     return let_in(request, signed_in, onwards or "/")
 
 
 @post("/sign-out")
 async def post_sign_out(request: AnyRequest, form: Sent) -> Response[str]:
-    """Let somebody out, who may want to come back as another."""
+    """Let somebody out, who may want to come back as another, or go back to the provider who let them in."""
     caller = await find_caller(request)
     if caller is not None:
         await people.sign_out(caller.context, caller.actor(None))
-    onwards = own_path(form.text(NEXT_FIELD))
+    viewer = find_viewer(request)
+    back = None if viewer is None or viewer.back is None else viewer.back.url
+    onwards = {NEXT_FIELD: own_path(form.text(NEXT_FIELD)), BACK_FIELD: back}
     toast = Toast(message_id="toast.signed-out")
-    return let_out(request, redirect(request, "/sign-in", toast=toast, next=onwards))
+    return let_out(request, redirect(request, "/sign-in", toast=toast, **onwards))
 
 
 @get("/prove")
@@ -94,6 +99,16 @@ async def post_enter(caller: AtDoor, organization_id: FromPath[str]) -> Response
     return enter(caller.request, redirect(caller.request, "/apps"), chosen)
 
 
+def _missing(request: AnyRequest, form: Form) -> Mapping[str, str]:
+    """What is said of fields that were left empty: no guess at a password, and not counted as one."""
+    errors = {}
+    if not form.text("email"):
+        errors["email"] = say(request, "entrance.no-email")
+    if not form.secret("password"):
+        errors["password"] = say(request, "entrance.no-password")
+    return errors
+
+
 def _sign_in_page(
     request: AnyRequest,
     values: Mapping[str, str],
@@ -102,6 +117,7 @@ def _sign_in_page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response[str]:
+    signing = context_of(request).people
     return page(
         request,
         "entrance/sign_in.html",
@@ -110,7 +126,8 @@ def _sign_in_page(
         values=values,
         errors=errors,
         onwards=own_path(values.get(NEXT_FIELD)),
-        sign_up=context_of(request).people.sign_up_open,
+        back=make_back(values.get(BACK_FIELD, ""), signing.return_urls),
+        sign_up=signing.sign_up_open,
     )
 
 

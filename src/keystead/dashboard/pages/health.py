@@ -10,11 +10,9 @@ from keystead.dashboard.door import AtDoor, Caller, Entrance
 from keystead.dashboard.render import page
 from keystead.dashboard.standing import instance_place
 from keystead.domain.powers import Power
+from keystead.ports.replica import EVER_MS
 from keystead.services.access import require
 from keystead.services.nodes import list_nodes
-
-_EVER_MS = 2**48
-"""Longer than any machine has been up: the age of what was never level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ async def get_health(caller: AtDoor) -> Response[str]:
         own=own,
         newest=own.node.applied_epoch + own.lag,
         level=Level(
-            age_ms=age_ms if age_ms < _EVER_MS else None,
+            age_ms=age_ms if age_ms < EVER_MS else None,
             fresh=age_ms < freshness.fresh_for_ms,
             serves=age_ms < freshness.stale_limit_ms,
         ),

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, prove
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Sent
-from keystead.dashboard.pages.members import role_of, roles_for
+from keystead.dashboard.pages.members import MOST_INVITATIONS, role_of, roles_for
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect
 from keystead.dashboard.standing import InOrganization, in_organization, say
@@ -54,7 +54,7 @@ async def post_new_invitation(caller: AtDoor, form: Sent, organization_id: FromP
         draft = NewInvitation(email=form.text("email"), role=role)
         made = await make_invitation(caller.context, here.actor, here.organization.id, draft)
     except KeysteadError as error:
-        values = {"email": "", "role": "", "once": new_once(), **form.values}
+        values = {"email": "", "role": "", **form.values, "once": once_again(form, error)}
         roles = roles_for(here.actor.principal)
         return _ask(caller, here, "organization/invite.html", error, values=values, roles=roles)
     return _shown(caller, here, made.value, made.value.link.email or "")
@@ -66,7 +66,8 @@ async def get_withdraw(
 ) -> Response[str]:
     """What withdrawing an invitation does."""
     here = await in_organization(caller, organization_id)
-    found = await list_invitations(caller.context, here.actor, here.organization.id, Page(limit=200))
+    wanted = Page(limit=MOST_INVITATIONS)
+    found = await list_invitations(caller.context, here.actor, here.organization.id, wanted)
     link = next((it for it in found.items if it.id == link_id), None)
     if link is None:
         raise NotFound("invitation", link_id)
@@ -75,10 +76,9 @@ async def get_withdraw(
 
 @post("/organizations/{organization_id:str}/invitations/{link_id:str}/withdraw")
 async def post_withdraw(
-    caller: AtDoor, form: Sent, organization_id: FromPath[str], link_id: FromPath[str]
+    caller: AtDoor, organization_id: FromPath[str], link_id: FromPath[str]
 ) -> Response[str]:
     """End an invitation that was not accepted."""
-    del form
     here = await in_organization(caller, organization_id)
     await withdraw_invitation(caller.context, here.actor, here.organization.id, LinkId(link_id))
     return redirect(caller.request, here.path("/members"), toast=Toast(message_id="toast.withdrawn"))
@@ -104,7 +104,7 @@ async def post_reset(
         await prove(caller, form)
         made = await make_password_reset(caller.context, here.actor, user.id)
     except KeysteadError as error:
-        return _ask(caller, here, "organization/reset.html", error, user=user, once=form.text("once"))
+        return _ask(caller, here, "organization/reset.html", error, user=user, once=once_again(form, error))
     return _shown(caller, here, made.value, user.email)
 
 
@@ -129,7 +129,7 @@ def _ask(
         caller.request,
         template,
         status=200 if error is None else status_of(error),
-        headers=None,
+        headers=None,  # said, lest the checker looks for them among the values
         place=here.place(
             "members", Crumb(say(caller.request, "organization.members"), here.path("/members"))
         ),

@@ -19,7 +19,7 @@ from keystead.dashboard.key_form import (
     shown_at,
     zone_of,
 )
-from keystead.dashboard.key_place import AtKey, at_key
+from keystead.dashboard.key_place import AtKey, at_key, to_change
 from keystead.dashboard.pages.keys_new import builder, grantable
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import Renderer, page, redirect, texts_of
@@ -37,14 +37,14 @@ from keystead.services.organizations import get_organization
 @get("/keys/{key_id:str}/edit")
 async def get_edit(caller: AtDoor, key_id: FromPath[str]) -> Response[str]:
     """The form of a key as it is."""
-    here = await at_key(caller, key_id)
+    here = await to_change(caller, key_id)
     return await _form_page(here, form_of(here.key), here.key.revision)
 
 
 @post("/keys/{key_id:str}/edit")
 async def post_edit(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Response[str]:
     """A step on the way to the change, or the change."""
-    here = await at_key(caller, key_id, form)
+    here = await to_change(caller, key_id, form)
     typed, wish = read_key_form(form), form.text("do")
     revision = revision_of(form) or here.key.revision
     again = rearranged(typed, wish)

@@ -8,12 +8,12 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, new_once, prove
+from keystead.dashboard.door import AtDoor, new_once, once_again, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.key_form import AGAIN, KEEP, NEVER, KeyForm, chosen_rotation, field_of, zone_of
 from keystead.dashboard.key_made import made_page
-from keystead.dashboard.key_place import AtKey, at_key
+from keystead.dashboard.key_place import AtKey, to_change
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect
 from keystead.dashboard.standing import say
@@ -46,21 +46,21 @@ async def get_roll(caller: AtDoor, key_id: FromPath[str]) -> Response[str]:
     """What rolling does, and for how long the old token is to work."""
     if "made" in caller.request.query_params:
         return redirect(caller.request, f"/keys/{key_id}")
-    here = await at_key(caller, key_id)
+    here = await to_change(caller, key_id)
     return _roll_page(here, {"once": new_once(), "grace": _USUAL, "expiry": _first_expiry(here)})
 
 
 @post("/keys/{key_id:str}/roll")
 async def post_roll(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Response[str]:
     """Roll a key: the answer has its new token."""
-    here = await at_key(caller, key_id, form)
+    here = await to_change(caller, key_id, form)
     typed = KeyForm(expiry=form.text("expiry") or KEEP, date=form.text("date"), zone=form.text("zone"))
     grace_s = GRACES.get(form.text("grace"), GRACES[_USUAL])
     try:
         draft = chosen_rotation(typed, zone_of(caller.user.time_zone, typed), here.key.lifetime, grace_s)
         return await _rotated(here, form, draft)
     except KeysteadError as error:
-        return _roll_page(here, form.values, error)
+        return _roll_page(here, {**form.values, "once": once_again(form, error)}, error)
 
 
 @get("/keys/{key_id:str}/regenerate")
@@ -68,26 +68,26 @@ async def get_regenerate(caller: AtDoor, key_id: FromPath[str]) -> Response[str]
     """What regenerating does: the old token dies now."""
     if "made" in caller.request.query_params:
         return redirect(caller.request, f"/keys/{key_id}")
-    here = await at_key(caller, key_id)
+    here = await to_change(caller, key_id)
     return _regenerate_page(here, {"once": new_once(), "expiry": _first_expiry(here)})
 
 
 @post("/keys/{key_id:str}/regenerate")
 async def post_regenerate(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Response[str]:
     """Regenerate a key: the answer has its new token."""
-    here = await at_key(caller, key_id, form)
+    here = await to_change(caller, key_id, form)
     typed = KeyForm(expiry=form.text("expiry") or KEEP)
     try:
         draft = chosen_rotation(typed, zone_of(caller.user.time_zone, typed), here.key.lifetime, 0)
         return await _rotated(here, form, draft)
     except KeysteadError as error:
-        return _regenerate_page(here, form.values, error)
+        return _regenerate_page(here, {**form.values, "once": once_again(form, error)}, error)
 
 
 @get("/keys/{key_id:str}/versions/{version_id:str}/retire")
 async def get_retire(caller: AtDoor, key_id: FromPath[str], version_id: FromPath[str]) -> Response[str]:
     """What retiring a token now does."""
-    here = await at_key(caller, key_id)
+    here = await to_change(caller, key_id)
     return _retire_page(here, _version(here, version_id))
 
 
@@ -96,7 +96,7 @@ async def post_retire(
     caller: AtDoor, form: Sent, key_id: FromPath[str], version_id: FromPath[str]
 ) -> Response[str]:
     """Retire a token now."""
-    here = await at_key(caller, key_id, form)
+    here = await to_change(caller, key_id, form)
     version = _version(here, version_id)
     try:
         await retire_version(caller.context, here.actor, here.key.id, version.id)
@@ -126,7 +126,7 @@ def _roll_page(here: AtKey, values: Mapping[str, str], error: KeysteadError | No
     return page(
         here.caller.request,
         "keys/roll.html",
-        graces=list(GRACES),
+        graces=[(it, say(here.caller.request, f"keys.grace-{it}")) for it in GRACES],
         until=retire_at(now, DEFAULT_GRACE, here.key.expires_at),
         **_values(here, values, error, "keys.roll"),
     )
@@ -165,7 +165,7 @@ def _values(
         "shown": here.shown,
         "values": values,
         "errors": {field_of(name): it for name, it in errors.items()},
-        "expiries": _expiries(here),
+        "expiries": [(it, say(request, f"keys.expiry-{it}")) for it in _expiries(here)],
     }
 
 

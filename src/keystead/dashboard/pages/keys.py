@@ -12,8 +12,8 @@ from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.key_people import makers_of
 from keystead.dashboard.key_view import ShownKey
 from keystead.dashboard.paging import Trail, trail_of
-from keystead.dashboard.render import AnyRequest, page, texts_of
-from keystead.dashboard.standing import in_app, in_organization
+from keystead.dashboard.render import AnyRequest, page
+from keystead.dashboard.standing import in_app, in_organization, say
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.checkup import Finding
 from keystead.domain.keys import Key, KeyType, Status
@@ -31,8 +31,6 @@ KEYS_PER_PAGE = 25
 """Each row brings its menu along: with these a page stays well below 100 kB, compressed or not."""
 
 UNUSED = {"30d": timedelta(days=30), "90d": timedelta(days=90), "180d": timedelta(days=180)}
-_EVERY = 1_000
-"""More apps than any organization may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ async def get_app_keys(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     return page(
         caller.request,
         "keys/list.html",
-        place=here.place("app-keys", Crumb(_title(caller))),
+        place=here.place("app-keys", Crumb(say(caller.request, "keys.title"))),
         path=here.path("/keys"),
         app=here.app,
         may_make=here.may(Power.CHANGE_APP_KEYS),
@@ -127,13 +125,12 @@ async def get_organization_keys(caller: AtDoor, organization_id: FromPath[str]) 
     found = await list_organization_keys(
         caller.context, here.actor, here.organization.id, filter_of(caller, wish), trail.page(KEYS_PER_PAGE)
     )
-    apps = await list_apps(
-        caller.context, here.actor, here.organization.id, TenantFilter(), Page(limit=_EVERY)
-    )
+    every = Page(limit=caller.context.bounds.apps_per_organization)
+    apps = await list_apps(caller.context, here.actor, here.organization.id, TenantFilter(), every)
     return page(
         caller.request,
         "keys/list.html",
-        place=here.place("organization-keys", Crumb(_title(caller))),
+        place=here.place("organization-keys", Crumb(say(caller.request, "keys.title"))),
         path=here.path("/settings/keys"),
         app=None,
         may_make=False,
@@ -181,10 +178,6 @@ def _shown(  # noqa: PLR0913, PLR0917 - what a table is made of
         "onward": trail.on(found, lambda key: position_of(key, wish.order)),
         "me": caller.user.id,
     }
-
-
-def _title(caller: Caller) -> str:
-    return texts_of(caller.request).text("keys.title")
 
 
 ROUTES = (get_app_keys, get_organization_keys)

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, prove
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import PROOF_FIELD, Form, Sent
 from keystead.dashboard.key_form import (
@@ -19,6 +19,7 @@ from keystead.dashboard.key_form import (
     read_key_form,
     rearranged,
     shown_at,
+    unmade,
     zone_of,
 )
 from keystead.dashboard.key_made import MADE, made_before, made_page
@@ -26,10 +27,10 @@ from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect, texts_of
 from keystead.dashboard.rules import also_opened, in_force, in_words
 from keystead.dashboard.standing import in_app, in_organization
-from keystead.dashboard.tester import METHODS, attempt
+from keystead.dashboard.tester import METHODS, Trial, attempt
 from keystead.dashboard.viewer import Crumb, Place
 from keystead.domain.constraints import Constraint
-from keystead.domain.errors import InvalidInput, KeysteadError, ProofNeeded, TooManyAttempts
+from keystead.domain.errors import KeysteadError, TooManyAttempts
 from keystead.domain.ids import OrganizationId
 from keystead.domain.keys import Key, KeyType
 from keystead.domain.powers import Power
@@ -46,7 +47,8 @@ from keystead.services.scopes import list_scopes
 CREATE = "CREATE"
 """The word to type before a key is made: the same in every language."""
 
-_MOST_SCOPES = 200
+_EVERY = 10_000
+"""More scopes than any catalogue has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +153,18 @@ def builder(
     caller: Caller, public_methods: Sequence[str], typed: KeyForm, form: Form | None = None
 ) -> Mapping[str, Any]:
     """What the constraints builder shows of what was typed: how each rule reads, and what the tester says."""
-    made, texts = _in_force(typed, public_methods), texts_of(caller.request)
+    texts = texts_of(caller.request)
+    broken = unmade(typed, texts)
+    known = bool(typed.made) or not broken
+    made = _in_force(typed, public_methods) if known else []
+    method, path = (form.text("try-method"), form.text("try-path")) if form else ("", "")
     return {
+        "broken": broken,
         "reads": {number: in_words(rule, texts) for number, rule in made},
         "warnings": {
-            number: (path, f"{rule.pattern}/") for number, rule in made if (path := also_opened(rule))
+            number: (opened, f"{rule.pattern}/") for number, rule in made if (opened := also_opened(rule))
         },
-        "trial": attempt(
-            made, form.text("try-method") if form else "", form.text("try-path") if form else ""
-        ),
+        "trial": attempt(made, method, path) if known else Trial(method=method, path=path),
         "try_methods": [(it, it) for it in METHODS],
     }
 
@@ -173,7 +178,7 @@ def _in_force(typed: KeyForm, public_methods: Sequence[str]) -> Sequence[tuple[i
 
 async def grantable(caller: Caller, actor: Actor, organization: Organization) -> Sequence[CatalogueScope]:
     """The scopes that may be granted in an organization: those of the catalogue, up to the ceiling."""
-    found = await list_scopes(caller.context, actor, Page(limit=_MOST_SCOPES))
+    found = await list_scopes(caller.context, actor, Page(limit=_EVERY))
     most = organization.ceiling.scopes
     return [it for it in found.items if most is None or scopes_cover(most, (it.name,))]
 
@@ -202,11 +207,9 @@ async def _create(bench: Bench, typed: KeyForm, once: str, form: Form) -> Respon
         made = await bench.make(typed)
     except KeysteadError as error:
         found = shown_at(errors_of(caller.request, error), typed)
-        if PROOF_FIELD in found or isinstance(error, ProofNeeded | TooManyAttempts):
+        if PROOF_FIELD in found or isinstance(error, TooManyAttempts):
             return _confirm_page(bench, typed, once, found, status_of(error))
-        # What was sent belongs to another form than the first time: the next try is another.
-        fresh = new_once() if isinstance(error, InvalidInput) else once
-        return await _form_page(bench, typed, fresh, form, found, status_of(error))
+        return await _form_page(bench, typed, once_again(form, error), form, found, status_of(error))
     place = _named(bench.place, made.value)
     return made_page(caller, made, place, MADE, app=bench.app, public_methods=bench.public_methods)
 

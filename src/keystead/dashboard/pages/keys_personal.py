@@ -48,19 +48,19 @@ async def get_generate(caller: AtDoor) -> Response[str]:
 async def post_generate(caller: AtDoor, form: Sent) -> Response[str]:
     """Make the caller's first key: the answer has its token."""
     here = await in_organization(caller, form.text("organization"), once=form.once)
-    values: dict[str, object] = {"organization": here.organization, "once": form.text("once")}
-    status, made = 200, None
+    values = {"organization": here.organization, "once": form.text("once")}
+    # Read before the key is made: nothing that could fail stands between its token and the answer.
+    keys = await _keys(caller, here.actor, here.organization.id)
     try:
         await prove(caller, form)
         made = await _generate(caller, here.actor, here.organization.id)
     except KeysteadError as error:
-        values["errors"], status = errors_of(caller.request, error), status_of(error)
-    keys = await _keys(caller, here.actor, here.organization.id)
-    if made is not None and made.token is not None:
-        values |= {"token": made.token.reveal(), "toast": say(caller.request, "toast.key-created")}
-    elif made is not None:
+        errors = errors_of(caller.request, error)
+        return _page(caller, keys, {**values, "errors": errors}, status=status_of(error))
+    if made.token is None:
         return page(caller.request, "keys/missed.html", place=_place(caller), key=made.value)
-    return _page(caller, keys, values, status=status)
+    shown = {"token": made.token.reveal(), "toast": say(caller.request, "toast.key-created")}
+    return _page(caller, [made.value, *keys], {**values, **shown})
 
 
 async def _generate(caller: Caller, actor: Actor, organization_id: OrganizationId) -> Changed[Key]:

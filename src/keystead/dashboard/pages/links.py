@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
@@ -11,7 +11,7 @@ from keystead.dashboard.door import AsVisitor, Caller, context_of, find_caller
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.problems import status_of
-from keystead.dashboard.render import CSP, AnyRequest, page, redirect
+from keystead.dashboard.render import AnyRequest, page, redirect
 from keystead.dashboard.signing import enter, know_again, let_in
 from keystead.dashboard.toasts import Toast
 from keystead.domain.errors import KeysteadError, LinkClosed, SignedOut
@@ -91,7 +91,6 @@ def _page(
         opened.request,
         _way(opened).template,
         status=status,
-        headers=_headers(looked),
         values=values,
         errors=errors,
         opened=opened,
@@ -99,18 +98,6 @@ def _page(
         user=looked.user,
         organization=looked.organization,
     )
-
-
-def _headers(looked: Looked) -> Mapping[str, str]:
-    if looked.link.return_url is None:
-        return {}
-    # Browsers judge where a form's answer sends them, too.
-    back = urlsplit(looked.link.return_url)
-    return {
-        "Content-Security-Policy": CSP.replace(
-            "form-action 'self'", f"form-action 'self' {back.scheme}://{back.netloc}"
-        )
-    }
 
 
 async def _set_up(opened: _Opened, visit: Visit, form: Form) -> Response[str]:

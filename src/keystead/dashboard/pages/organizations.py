@@ -6,7 +6,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from keystead.dashboard.door import AtDoor, Caller, new_once
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.lists import by_field, lines_of
@@ -15,6 +15,7 @@ from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect
 from keystead.dashboard.revisions import revision_of
 from keystead.dashboard.standing import instance_place, say
+from keystead.dashboard.tester import METHODS
 from keystead.dashboard.toasts import Toast
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.errors import InvalidInput, KeysteadError, Stale
@@ -32,7 +33,6 @@ from keystead.services.organizations import (
 )
 
 ORGANIZATIONS_PER_PAGE = 50
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 LONGEST_SEARCH = 200
 
 _DAY_S = 86_400
@@ -72,7 +72,8 @@ async def post_new_organization(caller: AtDoor, form: Sent) -> Response[str]:
     try:
         made = await create_organization(caller.context, caller.actor(None, once=form.once), draft)
     except KeysteadError as error:
-        return _new_page(caller, {"name": "", "external_id": "", "once": new_once(), **form.values}, error)
+        values = {"name": "", "external_id": "", **form.values, "once": once_again(form, error)}
+        return _new_page(caller, values, error)
     toast = Toast(message_id="toast.organization-created", values={"name": made.value.name})
     return redirect(caller.request, f"/instance/organizations/{made.value.id}", toast=toast)
 
@@ -122,16 +123,14 @@ async def get_suspend(caller: AtDoor, organization_id: FromPath[str]) -> Respons
 
 
 @post("/instance/organizations/{organization_id:str}/suspend")
-async def post_suspend(caller: AtDoor, form: Sent, organization_id: FromPath[str]) -> Response[str]:
+async def post_suspend(caller: AtDoor, organization_id: FromPath[str]) -> Response[str]:
     """Suspend an organization: every key below it is refused until it is resumed."""
-    del form
     return await _set_suspended(caller, organization_id, suspended=True)
 
 
 @post("/instance/organizations/{organization_id:str}/resume")
-async def post_resume(caller: AtDoor, form: Sent, organization_id: FromPath[str]) -> Response[str]:
+async def post_resume(caller: AtDoor, organization_id: FromPath[str]) -> Response[str]:
     """Let an organization go on."""
-    del form
     return await _set_suspended(caller, organization_id, suspended=False)
 
 
@@ -178,7 +177,7 @@ def _one_page(
         place=instance_place(caller.request, "organizations", Crumb(organization.name)),
         organization=organization,
         values=values,
-        methods=METHODS,
+        methods=[(it, it) for it in METHODS],
         errors=by_field(named, {"scopes": str(values["scopes"])}),
         stale=stale,
     )

@@ -15,6 +15,7 @@ from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import Renderer, page, redirect
 from keystead.dashboard.signing import let_in
+from keystead.dashboard.standing import say
 from keystead.dashboard.toasts import Toast
 from keystead.dashboard.viewer import Crumb, Place
 from keystead.domain.errors import InvalidInput, KeysteadError, NotFound
@@ -106,7 +107,7 @@ async def post_password(caller: AtDoor, form: Sent) -> Response[str]:
 @post("/profile/sessions/end")
 async def post_end_others(caller: AtDoor) -> Response[str]:
     """End all sessions but this one."""
-    await people.sign_out_everywhere(caller.context, caller.actor(None))
+    await people.sign_out_elsewhere(caller.context, caller.actor(None))
     return redirect(caller.request, "/profile", toast=Toast(message_id="toast.sessions-ended"))
 
 
@@ -180,8 +181,7 @@ def _password_page(caller: Caller, errors: Mapping[str, str], *, status: int = 2
 
 
 def _place(caller: Caller) -> Place:
-    renderer: Renderer = caller.request.app.state.renderer
-    return Place(crumbs=(Crumb(renderer.reading(caller.request).texts.text("frame.profile")),))
+    return Place(crumbs=(Crumb(say(caller.request, "frame.profile")),))
 
 
 def _language(caller: Caller, form: Form) -> str | UnsetType | None:

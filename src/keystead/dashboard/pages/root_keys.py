@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from msgspec import UNSET
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, prove
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.paging import by_made, trail_of
 from keystead.dashboard.problems import status_of
-from keystead.dashboard.render import page
-from keystead.dashboard.standing import instance_place, say
+from keystead.dashboard.render import page, texts_of
+from keystead.dashboard.standing import instance_place
 from keystead.dashboard.viewer import Crumb
 from keystead.domain.errors import InvalidInput, KeysteadError
 from keystead.domain.keys import Status
@@ -61,7 +61,13 @@ async def post_new_root_key(caller: AtDoor, form: Sent) -> Response[str]:
         await prove(caller, form)
         made = await create_root_key(caller.context, caller.actor(None, once=form.once), _draft(form))
     except KeysteadError as error:
-        values = {"scopes": form.all("scopes"), **{it: form.text(it) for it in ("name", "days", "once")}}
+        once = once_again(form, error)
+        values = {
+            "name": form.text("name"),
+            "days": form.text("days"),
+            "scopes": form.all("scopes"),
+            "once": once,
+        }
         return _new_page(caller, values, error)
     return page(
         caller.request,
@@ -86,15 +92,17 @@ def _draft(form: Form) -> NewRootKey:
 def _new_page(
     caller: Caller, values: Mapping[str, object], error: KeysteadError | None = None
 ) -> Response[str]:
-    crumb = Crumb(say(caller.request, "instance.new-root-key"))
+    texts = texts_of(caller.request)
+    lifetimes = [(str(it), texts.plural("instance.lifetime", it)) for it in LIFETIMES_DAYS]
+    crumb = Crumb(texts.text("instance.new-root-key"))
     return page(
         caller.request,
         "instance/root_key_new.html",
         status=200 if error is None else status_of(error),
         place=instance_place(caller.request, "root-keys", crumb),
         values=values,
-        scopes=sorted(ROOT_SCOPES),
-        lifetimes=LIFETIMES_DAYS,
+        scopes=[(it, it) for it in sorted(ROOT_SCOPES)],
+        lifetimes=[("", texts.text("instance.never")), *lifetimes],
         errors={} if error is None else errors_of(caller.request, error),
     )
 

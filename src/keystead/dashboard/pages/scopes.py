@@ -5,25 +5,24 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once
+from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.paging import trail_of
 from keystead.dashboard.problems import status_of
 from keystead.dashboard.render import page, redirect
-from keystead.dashboard.standing import instance_place
+from keystead.dashboard.standing import instance_place, say
 from keystead.dashboard.toasts import Toast
 from keystead.dashboard.viewer import Crumb
-from keystead.domain.errors import KeysteadError, NotFound
+from keystead.domain.errors import KeysteadError
 from keystead.domain.powers import Power
 from keystead.domain.tenants import CatalogueScope
-from keystead.ports.store import Page, Position
+from keystead.ports.store import Position
 from keystead.services.access import require
 from keystead.services.drafts import NewScope, ScopeChange
-from keystead.services.scopes import change_scope, create_scope, delete_scope, list_scopes
+from keystead.services.scopes import change_scope, create_scope, delete_scope, get_scope, list_scopes
 
 SCOPES_PER_PAGE = 100
-_EVERY = 1_000_000
 
 
 @get("/instance/scopes")
@@ -62,14 +61,15 @@ async def post_new_scope(caller: AtDoor, form: Sent) -> Response[str]:
     try:
         made = await create_scope(caller.context, caller.actor(None, once=form.once), draft)
     except KeysteadError as error:
-        return _form_page(caller, "instance/scope_new.html", _typed(form), error)
+        values = {**_typed(form), "once": once_again(form, error)}
+        return _form_page(caller, "instance/scope_new.html", values, error)
     return _on(caller, "toast.scope-created", made.value)
 
 
 @get("/instance/scopes/{name:str}/edit")
 async def get_edit_scope(caller: AtDoor, name: FromPath[str]) -> Response[str]:
     """The form of a scope that is there."""
-    scope = await _find(caller, name)
+    scope = await get_scope(caller.context, caller.actor(None), name)
     values = {
         "name": scope.name,
         "description": scope.description,
@@ -95,36 +95,26 @@ async def post_edit_scope(caller: AtDoor, form: Sent, name: FromPath[str]) -> Re
 @get("/instance/scopes/{name:str}/delete")
 async def get_delete_scope(caller: AtDoor, name: FromPath[str]) -> Response[str]:
     """What taking a scope out of the catalogue does."""
-    scope = await _find(caller, name)
+    scope = await get_scope(caller.context, caller.actor(None), name)
     return _form_page(caller, "instance/scope_delete.html", {"name": scope.name})
 
 
 @post("/instance/scopes/{name:str}/delete")
-async def post_delete_scope(caller: AtDoor, form: Sent, name: FromPath[str]) -> Response[str]:
+async def post_delete_scope(caller: AtDoor, name: FromPath[str]) -> Response[str]:
     """Take a scope out of the catalogue."""
-    del form
     gone = await delete_scope(caller.context, caller.actor(None), name)
     return _on(caller, "toast.scope-deleted", gone.value)
-
-
-async def _find(caller: Caller, name: str) -> CatalogueScope:
-    actor = caller.actor(None)
-    require(actor.principal, Power.PROVIDE_SCOPES)
-    found = await list_scopes(caller.context, actor, Page(limit=_EVERY))
-    scope = next((it for it in found.items if it.name == name), None)
-    if scope is None:
-        raise NotFound("scope", name)
-    return scope
 
 
 def _form_page(
     caller: Caller, template: str, values: Mapping[str, str], error: KeysteadError | None = None
 ) -> Response[str]:
+    name = values["name"] or say(caller.request, "instance.new-scope")
     return page(
         caller.request,
         template,
         status=200 if error is None else status_of(error),
-        place=instance_place(caller.request, "scopes", Crumb(values["name"] or "+")),
+        place=instance_place(caller.request, "scopes", Crumb(name)),
         values=values,
         errors={} if error is None else errors_of(caller.request, error),
     )

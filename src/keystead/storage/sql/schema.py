@@ -369,7 +369,6 @@ links = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("user_id", sa.ForeignKey("users.id")),
     _text("email", nullable=True),
-    _text("name", nullable=True),
     sa.Column("organization_id", sa.ForeignKey("organizations.id")),
     _text("role", nullable=True),
     _text("return_url", nullable=True),

@@ -7,6 +7,8 @@ document.addEventListener("submit", (event) => {
   }
   if (form.method !== "post") return;
   form.dataset.sent = "yes";
+  // Back to an answer to a form, the browser asks for the page, rather than whether to send the form again.
+  if (form.action === location.href) history.replaceState(history.state, "", form.action);
   event.submitter?.setAttribute("data-busy", "");
 }, true);
 
@@ -32,6 +34,11 @@ document.addEventListener("click", (event) => {
   button.form?.querySelector("[data-word]")?.focus();
 }, true);
 
-const all = (root) => root.querySelectorAll("[data-word]").forEach(open);
+// What is missing we say ourselves: in the reader's language, and with the field marked.
+function all(root) {
+  for (const form of root.querySelectorAll("form[method=post]")) form.noValidate = true;
+  root.querySelectorAll("[data-word]").forEach(open);
+}
+
 all(document);
 document.addEventListener("keystead:shown", (event) => all(event.detail));

@@ -21,7 +21,9 @@ document.addEventListener(
   "toggle",
   (event) => {
     const menu = event.target;
-    if (!menu.matches?.(".row-menu")) return;
+    if (!menu.matches?.("[data-menu]")) return;
+    menu.querySelector("summary").setAttribute("aria-expanded", menu.open);
+    if (!menu.matches(".row-menu")) return;
     menu.classList.remove("upwards");
     if (!menu.open) return;
     const { bottom } = menu.querySelector(".menu").getBoundingClientRect();

@@ -8,14 +8,3 @@ if (made) {
     for (const part of document.querySelectorAll("[data-once]")) part.remove();
   });
 }
-
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-download]");
-  if (!link) return;
-  const token = document.querySelector(link.dataset.download).textContent;
-  link.href = URL.createObjectURL(new Blob([`KEYSTEAD_TOKEN=${token}\n`], { type: "text/plain" }));
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-    link.href = link.dataset.download;
-  }, 1000);
-});

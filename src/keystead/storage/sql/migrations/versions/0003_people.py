@@ -60,7 +60,6 @@ def _links() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("user_id", TEXT, nullable=True),
         sa.Column("email", TEXT, nullable=True),
-        sa.Column("name", TEXT, nullable=True),
         sa.Column("organization_id", TEXT, nullable=True),
         sa.Column("role", TEXT, nullable=True),
         sa.Column("return_url", TEXT, nullable=True),
