@@ -16,6 +16,7 @@ TOKEN = re.compile(r"ks_(?:sk|pk)_(?:live|test)_[0-9A-Za-z]{38}")
 
 def menu(page: Page) -> Locator:
     """The navigation, which a button opens on a phone."""
+    page.wait_for_load_state()  # without its style every button of a page is to be seen
     button = page.get_by_text("Menu", exact=True)
     if button.is_visible():
         button.click()
