@@ -56,7 +56,7 @@ def measure() -> Told:
 
 
 def _measured(store: str, folder: Path, url: str | None) -> list[Line]:
-    given = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+    given = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD, "MANAGEMENT_BURST": "1000000"}
     with serving(folder, database_url=url, core=None, **given) as keystead:
         app = new_app(keystead)
         primary = url or folder / "data" / "keystead.sqlite3"
