@@ -69,15 +69,17 @@ class _Studio:
             page = still.new_page()
             page.set_default_timeout(_TIMEOUT_MS)
             self.pages[place, who] = page
-            if place is Place.ACME:
+            if place is Place.ACME and who is not Who.STRANGER:
                 self._sign_in(page, who)
+                # The page that signing in leads to would abort the next one's way there.
+                page.wait_for_url(lambda url: "/sign-in" not in url and "/link" not in url)
         return self.pages[place, who]
 
     def _sign_in(self, page: Page, who: Who) -> None:
         if who is Who.ADA:
             page.goto(self.acme.address("/sign-in"))
             types(sends, email=ADA, password=PASSWORD)(page)
-        elif who is not Who.STRANGER:
+        else:
             page.goto(self.acme.home.sign_in_link(self.acme.people[who]))
             sends(page)
 
