@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -36,7 +37,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         }.items():
             assert shown in config
             config = config.replace(shown, ours)
-        with run_nginx(config, port=tls):
+        # As Debian's own file has it around ours.
+        with run_nginx(f"gzip on;\n{config}", port=tls):
             yield home
 
 
@@ -69,6 +71,13 @@ def test_whatever_a_page_asks_for_lies_below_the_base_path(visit: Visit):
 def test_the_bare_path_leads_in(visit: Visit):
     visit.page.goto(visit.home.url)
     expect(visit.page).to_have_url(f"{visit.home.url}/apps")
+
+
+def test_nginx_compresses_nothing_that_we_did_not(visit: Visit):
+    asked = {"Accept-Encoding": "gzip", "Sec-Fetch-Site": "cross-site"}
+    page = httpx.get(f"{visit.home.url}/sign-in", headers=asked, verify=False)  # noqa: S501 - made for this test
+    assert page.status_code == 200
+    assert "content-encoding" not in page.headers
 
 
 def test_the_audit_log_is_taken_away_as_a_file(visit: Visit):

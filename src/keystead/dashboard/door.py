@@ -16,14 +16,13 @@ those who are not takes `visit: AsVisitor`. A handler of a form reads like this 
         return redirect(caller.request, f"/apps/{app.id}", toast=Toast(message_id="toast.…"))
 
 Who is not signed in is sent to sign in, and comes back to the page. What a form makes is made once if the
-page holds `{{ once_field(once) }}` (`once=new_once()` at first, `once_again(form, error)` when it is shown
-again) and the actor was made with `once=form.once`. `{{ proof_field(errors) }}` shows the password's field
-while needed. Errors that a handler lets through become pages: NotFound, Denied, Unavailable and the like need
-no care.
+page holds `{{ once_field(once) }}` (`once=caller.new_once()` at first, `caller.once_again(form, error)` when
+it is shown again) and the actor was made with `once=form.once`. `{{ proof_field(errors) }}` shows the
+password's field while needed. Errors that a handler lets through become pages: NotFound, Denied, Unavailable
+and the like need no care.
 """
 
 import math
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -67,8 +66,6 @@ from keystead.settings.in_effect import InEffect
 from keystead.web.facts import caller_address, heard, peer
 from keystead.web.request_id import request_id
 
-_ONCE_BYTES = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
@@ -104,6 +101,19 @@ class Caller:
     def user(self) -> User:
         """Who asks."""
         return self.resumed.user
+
+    def new_once(self) -> str:
+        """A fresh value for `once_field`."""
+        return self.context.new_secret().reveal()
+
+    def once_again(self, form: Form, error: KeysteadError) -> str:
+        """The value for `once_field` of a form that is shown again.
+
+        The one that it had, lest what got through after all be made twice; a fresh one after InvalidInput,
+        when nothing was made, or something else by what was sent before.
+        """
+        given = form.text(ONCE_FIELD)
+        return self.new_once() if isinstance(error, InvalidInput) or not given else given
 
     @property
     def memberships(self) -> Sequence[tuple[Member, Organization]]:
@@ -187,21 +197,6 @@ def context_of(request: AnyRequest) -> Context:
     """What services are given, for pages that nobody need be signed in to see."""
     entrance: Entrance = request.app.state.entrance
     return entrance.context
-
-
-def new_once() -> str:
-    """A fresh value for `once_field`."""
-    return secrets.token_urlsafe(_ONCE_BYTES)
-
-
-def once_again(form: Form, error: KeysteadError) -> str:
-    """The value for `once_field` of a form that is shown again.
-
-    The one that it had, lest what got through after all be made twice; a fresh one after InvalidInput, when
-    nothing was made, or something else by what was sent before.
-    """
-    given = form.text(ONCE_FIELD)
-    return new_once() if isinstance(error, InvalidInput) or not given else given
 
 
 async def prove(caller: Caller, form: Form) -> None:

@@ -5,7 +5,6 @@ so none can be forgotten. A handler takes what was sent as `form: Sent`.
 """
 
 import hmac
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -36,7 +35,6 @@ _MAX_ONCE = 255
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 _FORM = "keystead.form"
-_VISITOR_BYTES = 16
 
 
 class ForeignForm(Exception):
@@ -120,7 +118,7 @@ def _bind(request: AnyRequest) -> str:
     context: Context = request.app.state.entrance.context
     cookie = find_cookie(request, SESSION) or find_cookie(request, VISITOR)
     if not cookie:
-        cookie = secrets.token_urlsafe(_VISITOR_BYTES)
+        cookie = context.new_secret().reveal()
         put_cookie(request, _house(request).cookie(VISITOR, cookie))
     token = csrf_token(context, cookie)
     put_csrf(request, token)

@@ -3,11 +3,10 @@
 43 base62 digits of 256 bits of chance. Only the digest is kept, made as a token's is (see `tokens`).
 """
 
-import hashlib
 import re
 
 from keystead.domain.base62 import base62
-from keystead.domain.tokens import DIGEST_SHA256
+from keystead.domain.tokens import Token
 
 SECRET_ENTROPY_BYTES = 32
 
@@ -29,8 +28,8 @@ class Secret:
 
     @property
     def digest(self) -> bytes:
-        """What is stored and looked up: the format byte, then SHA-256 of the whole string."""
-        return DIGEST_SHA256 + hashlib.sha256(self._text.encode()).digest()
+        """What is stored and looked up."""
+        return Token(self._text).digest
 
     def __repr__(self) -> str:
         return "Secret(…)"

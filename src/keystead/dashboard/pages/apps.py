@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from litestar import Response, get, post
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
+from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Sent
 from keystead.dashboard.paging import by_made, trail_of
@@ -57,7 +57,7 @@ async def get_new_app(caller: AtDoor) -> Response[str]:
     """The form of a new app, in the organization one is in."""
     here = await in_organization(caller, caller.organization_id or "")
     require(here.actor.principal, Power.CHANGE_APPS)
-    return _new_page(caller, here, {**_NEW_APP, "once": new_once()})
+    return _new_page(caller, here, {**_NEW_APP, "once": caller.new_once()})
 
 
 @post("/apps/new")
@@ -68,7 +68,9 @@ async def post_new_app(caller: AtDoor, form: Sent) -> Response[str]:
         draft = NewApp(name=form.text("name"), environment=_environment(form.text("environment")))
         made = await create_app(caller.context, here.actor, here.organization.id, draft)
     except KeysteadError as error:
-        return _new_page(caller, here, {**_NEW_APP, **form.values, "once": once_again(form, error)}, error)
+        return _new_page(
+            caller, here, {**_NEW_APP, **form.values, "once": caller.once_again(form, error)}, error
+        )
     toast = Toast(message_id="toast.app-created", values={"name": made.value.name})
     return redirect(caller.request, f"/apps/{made.value.id}", toast=toast)
 

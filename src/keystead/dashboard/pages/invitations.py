@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
+from keystead.dashboard.door import AtDoor, Caller, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Sent
 from keystead.dashboard.pages.members import MOST_INVITATIONS, role_of, roles_for
@@ -37,7 +37,7 @@ async def get_new_invitation(caller: AtDoor, organization_id: FromPath[str]) -> 
     """The form of an invitation."""
     here = await in_organization(caller, organization_id)
     require(here.actor.principal, Power.CHANGE_MEMBERS)
-    values = {"email": "", "role": Role.DEVELOPER.value, "once": new_once()}
+    values = {"email": "", "role": Role.DEVELOPER.value, "once": caller.new_once()}
     return _ask(
         caller, here, "organization/invite.html", values=values, roles=roles_for(here.actor.principal)
     )
@@ -54,7 +54,7 @@ async def post_new_invitation(caller: AtDoor, form: Sent, organization_id: FromP
         draft = NewInvitation(email=form.text("email"), role=role)
         made = await make_invitation(caller.context, here.actor, here.organization.id, draft)
     except KeysteadError as error:
-        values = {"email": "", "role": "", **form.values, "once": once_again(form, error)}
+        values = {"email": "", "role": "", **form.values, "once": caller.once_again(form, error)}
         roles = roles_for(here.actor.principal)
         return _ask(caller, here, "organization/invite.html", error, values=values, roles=roles)
     return _shown(caller, here, made.value, made.value.link.email or "")
@@ -90,7 +90,7 @@ async def get_reset(caller: AtDoor, organization_id: FromPath[str], user_id: Fro
     here = await in_organization(caller, organization_id)
     require(here.actor.principal, Power.PROVIDE_USERS)
     user = await get_user(caller.context, here.actor, UserId(user_id))
-    return _ask(caller, here, "organization/reset.html", user=user, once=new_once())
+    return _ask(caller, here, "organization/reset.html", user=user, once=caller.new_once())
 
 
 @post("/organizations/{organization_id:str}/members/{user_id:str}/reset-link")
@@ -104,7 +104,9 @@ async def post_reset(
         await prove(caller, form)
         made = await make_password_reset(caller.context, here.actor, user.id)
     except KeysteadError as error:
-        return _ask(caller, here, "organization/reset.html", error, user=user, once=once_again(form, error))
+        return _ask(
+            caller, here, "organization/reset.html", error, user=user, once=caller.once_again(form, error)
+        )
     return _shown(caller, here, made.value, user.email)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, new_once, once_again, prove
+from keystead.dashboard.door import AtDoor, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.key_form import AGAIN, KEEP, NEVER, KeyForm, chosen_rotation, field_of, zone_of
@@ -47,7 +47,7 @@ async def get_roll(caller: AtDoor, key_id: FromPath[str]) -> Response[str]:
     if "made" in caller.request.query_params:
         return redirect(caller.request, f"/keys/{key_id}")
     here = await to_change(caller, key_id)
-    return _roll_page(here, {"once": new_once(), "grace": _USUAL, "expiry": _first_expiry(here)})
+    return _roll_page(here, {"once": caller.new_once(), "grace": _USUAL, "expiry": _first_expiry(here)})
 
 
 @post("/keys/{key_id:str}/roll")
@@ -60,7 +60,7 @@ async def post_roll(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> Respon
         draft = chosen_rotation(typed, zone_of(caller.user.time_zone, typed), here.key.lifetime, grace_s)
         return await _rotated(here, form, draft)
     except KeysteadError as error:
-        return _roll_page(here, {**form.values, "once": once_again(form, error)}, error)
+        return _roll_page(here, {**form.values, "once": caller.once_again(form, error)}, error)
 
 
 @get("/keys/{key_id:str}/regenerate")
@@ -69,7 +69,7 @@ async def get_regenerate(caller: AtDoor, key_id: FromPath[str]) -> Response[str]
     if "made" in caller.request.query_params:
         return redirect(caller.request, f"/keys/{key_id}")
     here = await to_change(caller, key_id)
-    return _regenerate_page(here, {"once": new_once(), "expiry": _first_expiry(here)})
+    return _regenerate_page(here, {"once": caller.new_once(), "expiry": _first_expiry(here)})
 
 
 @post("/keys/{key_id:str}/regenerate")
@@ -81,7 +81,7 @@ async def post_regenerate(caller: AtDoor, form: Sent, key_id: FromPath[str]) -> 
         draft = chosen_rotation(typed, zone_of(caller.user.time_zone, typed), here.key.lifetime, 0)
         return await _rotated(here, form, draft)
     except KeysteadError as error:
-        return _regenerate_page(here, {**form.values, "once": once_again(form, error)}, error)
+        return _regenerate_page(here, {**form.values, "once": caller.once_again(form, error)}, error)
 
 
 @get("/keys/{key_id:str}/versions/{version_id:str}/retire")

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
+from keystead.dashboard.door import AtDoor, Caller, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import PROOF_FIELD, Form, Sent
 from keystead.dashboard.key_form import (
@@ -126,7 +126,7 @@ async def get_new_key(caller: AtDoor, app_id: FromPath[str]) -> Response[str]:
     """The form of a new key of an app."""
     if (made := made_before(caller)) is not None:
         return redirect(caller.request, f"/keys/{made}")
-    return await _form_page(await app_bench(caller, app_id), KeyForm(), new_once())
+    return await _form_page(await app_bench(caller, app_id), KeyForm(), caller.new_once())
 
 
 @post("/apps/{app_id:str}/keys/new")
@@ -140,7 +140,7 @@ async def get_new_personal_key(caller: AtDoor) -> Response[str]:
     """The form of a new personal key."""
     if (made := made_before(caller)) is not None:
         return redirect(caller.request, f"/keys/{made}")
-    return await _form_page(await personal_bench(caller), KeyForm(), new_once())
+    return await _form_page(await personal_bench(caller), KeyForm(), caller.new_once())
 
 
 @post("/profile/keys/new")
@@ -184,7 +184,7 @@ async def grantable(caller: Caller, actor: Actor, organization: Organization) ->
 
 
 async def _step(bench: Bench, form: Form) -> Response[str]:
-    typed, once, wish = read_key_form(form), form.text("once") or new_once(), form.text("do")
+    typed, once, wish = read_key_form(form), form.text("once") or bench.caller.new_once(), form.text("do")
     again = rearranged(typed, wish)
     if again is not None or wish == "back":
         return await _form_page(bench, again or typed, once, form)
@@ -209,7 +209,7 @@ async def _create(bench: Bench, typed: KeyForm, once: str, form: Form) -> Respon
         found = shown_at(errors_of(caller.request, error), typed)
         if PROOF_FIELD in found or isinstance(error, TooManyAttempts):
             return _confirm_page(bench, typed, once, found, status_of(error))
-        return await _form_page(bench, typed, once_again(form, error), form, found, status_of(error))
+        return await _form_page(bench, typed, caller.once_again(form, error), form, found, status_of(error))
     place = _named(bench.place, made.value)
     return made_page(caller, made, place, MADE, app=bench.app, public_methods=bench.public_methods)
 

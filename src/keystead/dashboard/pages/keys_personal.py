@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, prove
+from keystead.dashboard.door import AtDoor, Caller, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Sent
 from keystead.dashboard.key_view import ShownKey
@@ -85,7 +85,7 @@ def _page(
     given: dict[str, Any] = {
         "token": None,
         "errors": {},
-        "once": new_once(),
+        "once": caller.new_once(),
         "first": first,
         "others": [it for it in rows if it is not first],
         **values,

@@ -6,7 +6,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
+from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.lists import by_field, lines_of
@@ -61,7 +61,7 @@ async def get_organizations(caller: AtDoor) -> Response[str]:
 async def get_new_organization(caller: AtDoor) -> Response[str]:
     """The form of a new organization."""
     require(caller.actor(None).principal, Power.PROVIDE_ORGANIZATIONS)
-    return _new_page(caller, {"name": "", "external_id": "", "once": new_once()})
+    return _new_page(caller, {"name": "", "external_id": "", "once": caller.new_once()})
 
 
 @post("/instance/organizations/new")
@@ -72,7 +72,7 @@ async def post_new_organization(caller: AtDoor, form: Sent) -> Response[str]:
     try:
         made = await create_organization(caller.context, caller.actor(None, once=form.once), draft)
     except KeysteadError as error:
-        values = {"name": "", "external_id": "", **form.values, "once": once_again(form, error)}
+        values = {"name": "", "external_id": "", **form.values, "once": caller.once_again(form, error)}
         return _new_page(caller, values, error)
     toast = Toast(message_id="toast.organization-created", values={"name": made.value.name})
     return redirect(caller.request, f"/instance/organizations/{made.value.id}", toast=toast)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from msgspec import UNSET
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again, prove
+from keystead.dashboard.door import AtDoor, Caller, prove
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.paging import by_made, trail_of
@@ -51,7 +51,7 @@ async def get_root_keys(caller: AtDoor) -> Response[str]:
 async def get_new_root_key(caller: AtDoor) -> Response[str]:
     """The form of a new root key."""
     require(caller.actor(None).principal, Power.MANAGE_ROOT_KEYS)
-    return _new_page(caller, {"name": "", "scopes": (), "days": "90", "once": new_once()})
+    return _new_page(caller, {"name": "", "scopes": (), "days": "90", "once": caller.new_once()})
 
 
 @post("/instance/root-keys/new")
@@ -61,7 +61,7 @@ async def post_new_root_key(caller: AtDoor, form: Sent) -> Response[str]:
         await prove(caller, form)
         made = await create_root_key(caller.context, caller.actor(None, once=form.once), _draft(form))
     except KeysteadError as error:
-        once = once_again(form, error)
+        once = caller.once_again(form, error)
         values = {
             "name": form.text("name"),
             "days": form.text("days"),

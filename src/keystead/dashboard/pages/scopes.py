@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from keystead.dashboard.door import AtDoor, Caller, new_once, once_again
+from keystead.dashboard.door import AtDoor, Caller
 from keystead.dashboard.faults import errors_of
 from keystead.dashboard.forms import Form, Sent
 from keystead.dashboard.paging import trail_of
@@ -46,7 +46,7 @@ async def get_scopes(caller: AtDoor) -> Response[str]:
 async def get_new_scope(caller: AtDoor) -> Response[str]:
     """The form of a new scope."""
     require(caller.actor(None).principal, Power.PROVIDE_SCOPES)
-    values = {"name": "", "description": "", "customer_grantable": "", "once": new_once()}
+    values = {"name": "", "description": "", "customer_grantable": "", "once": caller.new_once()}
     return _form_page(caller, "instance/scope_new.html", values)
 
 
@@ -61,7 +61,7 @@ async def post_new_scope(caller: AtDoor, form: Sent) -> Response[str]:
     try:
         made = await create_scope(caller.context, caller.actor(None, once=form.once), draft)
     except KeysteadError as error:
-        values = {**_typed(form), "once": once_again(form, error)}
+        values = {**_typed(form), "once": caller.once_again(form, error)}
         return _form_page(caller, "instance/scope_new.html", values, error)
     return _on(caller, "toast.scope-created", made.value)
 
